@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * store - a small durable key-value file with transactions (TDB)
+ *
+ * The only module that includes tdb.h.  Safe between processes; a process
+ * opens a file once (TDB forbids twice), so a struct store is shared within
+ * it.  A transaction is flushed on commit; outside one, a write is a
+ * transaction of its own.  A file that is not a TDB is ENOTSUP, never
+ * overwritten.
+ */
+#ifndef SEPTET_DOMAIN_STORE_H
+#define SEPTET_DOMAIN_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/base/sbuf.h"
+
+struct store;
+
+enum store_mode { STORE_READ, STORE_WRITE, STORE_CREATE };
+
+/* entries_hint sizes the hash of a new file (0: small).  NULL with errno. */
+struct store *store_open(const char *path, enum store_mode mode,
+    size_t entries_hint);
+void store_close(struct store **s);
+
+/* 1 and *value (emptied first), 0 absent, -1 errno. */
+int store_get(struct store *s, const char *key, struct sbuf *value)
+    __attribute__((warn_unused_result));
+int store_put(struct store *s, const char *key, const void *value, size_t n)
+    __attribute__((warn_unused_result));
+/* 1 removed, 0 was not there, -1. */
+int store_delete(struct store *s, const char *key)
+    __attribute__((warn_unused_result));
+int store_begin(struct store *s) __attribute__((warn_unused_result));
+int store_commit(struct store *s) __attribute__((warn_unused_result));
+void store_cancel(struct store *s);
+/* Every record whose key starts with prefix, in no order, under one read lock;
+ * fn returns 0 to go on.  The callback must not write.  0, the callback's
+ * value, or -1 with errno. */
+int store_each(struct store *s, const char *prefix,
+    int (*fn)(void *ctx, const char *key, const char *value, size_t n),
+    void *ctx) __attribute__((warn_unused_result));
+
+/* Effects (design: an effect outside the spool records the entry's ID and the
+ * answer in the same transaction).  Keys "effect:ID".  Call between begin and
+ * commit: 1 and the recorded answer where the ID did its work before. */
+int store_effect_get(struct store *s, const char *id, struct sbuf *answer)
+    __attribute__((warn_unused_result));
+int store_effect_put(struct store *s, const char *id, const char *answer)
+    __attribute__((warn_unused_result));
+/* Forget effects older than keep_ms; bounded work per call. */
+int store_effects_prune(struct store *s, long long keep_ms)
+    __attribute__((warn_unused_result));
+
+#endif
