@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * id - names of entries: time first, so that ls sorts by age
+ *
+ * TIME-HOST-PROCESS: ten base-36 digits of microseconds since 1970, the host's
+ * name, pid and a counter.  A child's ID is its parent's with ".xN" (letter of
+ * the exit, number).  spool-layout/ids.md.
+ */
+#ifndef SEPTET_SPOOL_ID_H
+#define SEPTET_SPOOL_ID_H
+
+#include <stdbool.h>
+
+#define ID_MAX 64
+#define ID_SIZE (ID_MAX + 1)
+
+/* [0-9a-z.-], 1 to 64 bytes, begins with a digit or letter. */
+bool id_is_valid(const char *id);
+/* A new one, unlike any other of this host; host is [a-z0-9-]{1,20}. */
+void id_new(char out[ID_SIZE], const char *host);
+/* parent + "." + letter + number: 0, or -1 (ENAMETOOLONG). */
+int id_child(char out[ID_SIZE], const char *parent, char letter,
+    unsigned number);
+
+#endif
