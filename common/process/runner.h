@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * runner - the process around a stage
+ *
+ * Options, config, log, bell, privilege drop, claim loop, batching, commit,
+ * retry times and status file are here; a runner is a function from an entry
+ * to an outcome, its main a table and a call.
+ */
+#ifndef SEPTET_PROCESS_RUNNER_H
+#define SEPTET_PROCESS_RUNNER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/domain/lists.h"
+#include "common/domain/site.h"
+#include "common/spool/entry.h"
+#include "common/spool/spool.h"
+
+struct runner;
+
+struct runner_def {
+	const char *name;       /* "inbound": program septet-inbound */
+	const char *usage;      /* text of --help after the options line */
+	/* Once at start; its return is runner_data.  NULL function: none.
+	 * -1 in errno sense: return NULL with errno set to end with
+	 * EXIT_TEMPORARY. */
+	void *(*init)(struct runner *r);
+	/* Give the entry exactly one outcome and return 0; or -1 with errno for
+	 * trouble of this host (disk, memory, store): the entry is released and
+	 * the runner pauses, then tries again. */
+	int (*handle)(struct runner *r, struct entry *e);
+	/* inbound: turn a claimed bare file into an entry (1 and *e), or settle
+	 * it (0); -1 trouble. */
+	int (*adopt)(struct runner *r, const char *name, struct entry **e);
+	/* Before a batch's decisions are flushed (to commit a store's
+	 * transaction) and after its moves; may be NULL.  -1: trouble; the batch
+	 * is released. */
+	int (*batch_end)(struct runner *r);
+	/* Instead of handle: the runner's own loop, until the bell ends.  0, or
+	 * the exit code. */
+	int (*serve)(struct runner *r);
+	void (*fini)(struct runner *r, void *data);
+};
+
+/* The whole of main: does not return before the process is to end. */
+int runner_main(int argc, char **argv, const struct runner_def *def);
+
+void *runner_data(const struct runner *r);
+const struct site *runner_site(const struct runner *r);
+const struct site_queue *runner_queue(const struct runner *r);
+struct lists *runner_lists(struct runner *r);
+struct spool *runner_spool(struct runner *r);
+
+/* Forward through a named exit of this queue.  An exit that the site maps to
+ * no queue buries the entry with the reason. */
+void runner_forward(struct runner *r, struct entry *e, const char *exit);
+/* The queue of an exit, or NULL. */
+const char *runner_exit(const struct runner *r, const char *exit);
+/* Defer with backoff by the number of defers in its journal since it came to
+ * this queue; past the site's give_up it is buried with the reason. */
+void runner_defer(struct runner *r, struct entry *e, const char *why);
+/* Ask command for an automatic mail: a child (letter 'n', exit "notice") with
+ * Kind: notice, Role: notice, Notice: and the given words ("held
+ * to=owners"), sharing the message.  NULL with errno, or where there is no exit
+ * "notice" (errno 0). */
+struct child *runner_notice(struct runner *r, struct entry *e,
+    const char *words);
+
+/* ---- for a runner with its own loop (serve) ---------------------------- */
+
+/* The bell's descriptor, for poll(2); read it only through bell_wait. */
+int runner_bell(const struct runner *r);
+/* Claim the next entry that waits in new/ or is due: 1, 0 none now, -1 trouble
+ * (errno, logged).  What is no entry is settled on the way. */
+int runner_next(struct runner *r, struct entry **e)
+    __attribute__((warn_unused_result));
+/* Start over at the beginning of the directories: call after a ring. */
+void runner_look_again(struct runner *r);
+/* Settle a batch: commit, log one line each, count, free.  ENTRY_STUCK ends
+ * the process. */
+void runner_settle(struct runner *r, struct entry **entries, size_t n);
+/* Publish the status file when a second has passed since the last. */
+void runner_status(struct runner *r, const char *last_error);
+
+#endif
