@@ -3,16 +3,17 @@
  * store - a small durable key-value file with transactions (TDB)
  *
  * The only module that includes tdb.h.  Safe between processes; a process
- * opens a file once (TDB forbids twice), so a struct store is shared within
- * it.  A transaction is flushed on commit; outside one, a write is a
- * transaction of its own.  A file that is not a TDB is ENOTSUP, never
- * overwritten.
+ * opens a file once (TDB forbids twice: EBUSY), so a struct store is shared
+ * within it and kept by its owner; it is of no use in a child after fork.  A
+ * transaction is flushed on commit; outside one, a write is a transaction of
+ * its own.  A file that is not a TDB is ENOTSUP, never overwritten.
  */
 #ifndef SEPTET_DOMAIN_STORE_H
 #define SEPTET_DOMAIN_STORE_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/base/sbuf.h"
 
@@ -20,7 +21,8 @@ struct store;
 
 enum store_mode { STORE_READ, STORE_WRITE, STORE_CREATE };
 
-/* entries_hint sizes the hash of a new file (0: small).  NULL with errno. */
+/* entries_hint sizes the hash of a new file (0: small), which is whole before
+ * it has its name.  NULL with errno. */
 struct store *store_open(const char *path, enum store_mode mode,
     size_t entries_hint);
 void store_close(struct store **s);
@@ -33,15 +35,32 @@ int store_put(struct store *s, const char *key, const void *value, size_t n)
 /* 1 removed, 0 was not there, -1. */
 int store_delete(struct store *s, const char *key)
     __attribute__((warn_unused_result));
+/* Transactions nest: only the outermost commit writes.  After an inner cancel
+ * the outer commit writes nothing and is -1 with ECANCELED.  A commit that
+ * fails has cancelled.  EDEADLK: begin inside store_each. */
 int store_begin(struct store *s) __attribute__((warn_unused_result));
 int store_commit(struct store *s) __attribute__((warn_unused_result));
 void store_cancel(struct store *s);
+/* A change of one record and what belongs to it is begin .. end: commits where
+ * result is not -1, else cancels; returns result (or -1), errno kept. */
+int store_end(struct store *s, int result) __attribute__((warn_unused_result));
 /* Every record whose key starts with prefix, in no order, under one read lock;
  * fn returns 0 to go on.  The callback must not write.  0, the callback's
  * value, or -1 with errno. */
 int store_each(struct store *s, const char *prefix,
     int (*fn)(void *ctx, const char *key, const char *value, size_t n),
     void *ctx) __attribute__((warn_unused_result));
+
+/* Records that are forgotten by age: put writes ms and text, and a line in a
+ * queue, so that prune deletes at most max records older than `before` without
+ * looking at the others.  A queue's records come in about the order of ms.
+ * get: 1, 0, -1 as store_get. */
+int store_aged_put(struct store *s, const char *queue, const char *key,
+    int64_t ms, const char *text) __attribute__((warn_unused_result));
+int store_aged_get(struct store *s, const char *key, int64_t *ms,
+    struct sbuf *text) __attribute__((warn_unused_result));
+int store_aged_prune(struct store *s, const char *queue, int64_t before,
+    unsigned max) __attribute__((warn_unused_result));
 
 /* Effects (design: an effect outside the spool records the entry's ID and the
  * answer in the same transaction).  Keys "effect:ID".  Call between begin and
