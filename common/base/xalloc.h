@@ -4,7 +4,7 @@
  *
  * Running out of memory ends the process with EXIT_TEMPORARY after one line on
  * stderr; the spool makes that safe.  A program that must not end (the
- * supervisor) keeps away from these after it has started, or sets a hook.
+ * supervisor) keeps away from these after it has started.
  */
 #ifndef SEPTET_BASE_XALLOC_H
 #define SEPTET_BASE_XALLOC_H

@@ -16,7 +16,8 @@ enum bell { BELL_RING, BELL_END, BELL_TIMEOUT };
  * BELL_END. */
 enum bell bell_wait(int fd, int timeout_ms);
 /* Ring at the other end of a pipe (fd is non-blocking): writes a newline where
- * nothing is waiting (FIONREAD), else nothing.  0, or -1 with errno (EPIPE). */
+ * nothing is waiting (FIONREAD), else nothing.  0, or -1 with errno (EPIPE).
+ * The caller ignores SIGPIPE. */
 int bell_ring(int fd) __attribute__((warn_unused_result));
 
 #endif

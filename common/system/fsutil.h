@@ -27,7 +27,8 @@ int fs_open_regular(int dir, const char *path, int flags, struct stat *st)
 int fs_read(int dir, const char *path, size_t max, struct sbuf *out)
     __attribute__((warn_unused_result));
 /* Put data in place of path: temporary name, flush, rename, flush of the
- * directory.  At every instant path is the old or the new whole. */
+ * directory.  At every instant path is the old or the new whole.  A kill can
+ * leave a file named .tmp.* beside it.  The umask applies to mode. */
 int fs_replace(int dir, const char *path, const void *data, size_t n,
     mode_t mode) __attribute__((warn_unused_result));
 /* The same without a flush, for what can be made again (status files). */
@@ -35,7 +36,8 @@ int fs_replace_unsynced(int dir, const char *path, const void *data, size_t n,
     mode_t mode) __attribute__((warn_unused_result));
 /* fsync a directory by path; every failure is reported. */
 int fs_sync_dir(int dir, const char *path) __attribute__((warn_unused_result));
-/* mkdir -p; a directory that is there is fine. */
+/* mkdir -p; a directory that is there is fine and stays as it is.  The umask
+ * applies to mode; its set-group-id bit is honoured. */
 int fs_mkdirs(int dir, const char *path, mode_t mode)
     __attribute__((warn_unused_result));
 /* Free bytes of the file system that fd is on, for unprivileged users. */

@@ -15,7 +15,8 @@
  * process has it, and *holder (may be NULL) is its pid or 0. */
 int lock_take(int dir, const char *path, pid_t *holder)
     __attribute__((warn_unused_result));
-/* 1 free (or no such file), 0 held, -1 error.  Takes nothing. */
+/* 1 free (or no such file), 0 held, -1 error.  Takes nothing that outlasts the
+ * call; lock_take waits 10 ms for those who ask to be gone. */
 int lock_is_free(int dir, const char *path)
     __attribute__((warn_unused_result));
 
