@@ -24,7 +24,8 @@ struct header_field {
 	size_t raw_len;
 	const char *name;       /* name_len bytes, not terminated */
 	size_t name_len;
-	const char *value;      /* after the colon, still folded */
+	const char *value;      /* after the colon, still folded, without the
+	                         * last line end */
 	size_t value_len;
 };
 
@@ -42,19 +43,23 @@ bool header_is(const struct header_field *field, const char *name);
 /* Does the name start with prefix (no regard to case)? */
 bool header_has_prefix(const struct header_field *field, const char *prefix);
 /* Empties out and fills it with the value unfolded, white space around it
- * taken off (RFC 5322 section 2.2.3). */
+ * taken off (RFC 5322 section 2.2.3).  A NUL becomes a space, so that the
+ * result is a C string. */
 void header_value(const struct header_field *field, struct sbuf *out);
 /* The n-th (0: topmost) field of that name: 1 and the unfolded value, or 0. */
 int header_get(const char *block, size_t len, const char *name, size_t n,
     struct sbuf *out);
 /* How many fields of that name. */
 size_t header_count(const char *block, size_t len, const char *name);
-/* Decoded for people (RFC 2047), controls dropped, cut at max bytes at a
- * character: for Subject in fields, notices and logs.  Empties out. */
+/* Past white space and comments (RFC 5322 section 3.2.2) of an unfolded value. */
+const char *header_skip_cfws(const char *text);
+/* Decoded for people (RFC 2047), controls dropped (a tab becomes a space), cut
+ * at max bytes at a character: for Subject in fields, notices and logs.
+ * Empties out.  The only function here that needs GMime. */
 void header_decode(const char *value, size_t max, struct sbuf *out);
 
 /* Append "Name: value" and a line end to out, as ASCII (RFC 2047 where needed),
- * folded at 78 columns where it can be. */
+ * folded at 78 columns where it can be.  Controls in value become spaces. */
 void header_write(struct sbuf *out, const char *name, const char *value);
 /* The same for an address list field whose value is written as given (only
  * folding), e.g. "<mailto:dev-join@example.org>". */
