@@ -29,7 +29,8 @@ PKGS := gmime-3.0 tdb yaml-0.1 libsodium libidn2 zlib openssl libgsasl
 PKG_CFLAGS := $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags $(PKGS)))
 CPPFLAGS += -I. -D_GNU_SOURCE \
 	-DSEPTET_SITE_FILE='"$(SYSCONFDIR)/septet.yaml"' \
-	-DSEPTET_LIBEXEC='"$(PREFIX)/lib/septet"'
+	-DSEPTET_LIBEXEC='"$(PREFIX)/lib/septet"' \
+	-DSEPTET_DATADIR='"$(PREFIX)/share/septet"'
 CFLAGS_ALL = -std=c11 $(OPT) $(WARN) -ffunction-sections -fdata-sections \
 	-fstack-protector-strong $(SANITIZE) $(PKG_CFLAGS) $(CFLAGS)
 LDFLAGS_ALL = -Wl,--gc-sections -Wl,--as-needed $(SANITIZE) $(LDFLAGS)

@@ -72,6 +72,9 @@ void conf_bool(struct conf_errors *errors, const struct conf_node *map,
     const char *key, bool *out);
 void conf_number(struct conf_errors *errors, const struct conf_node *map,
     const char *key, long long min, long long max, long long *out);
+/* The same for what is counted. */
+void conf_count(struct conf_errors *errors, const struct conf_node *map,
+    const char *key, const unsigned range[2], unsigned *out);
 /* 4096, 64K, 40M, 2G, 1T: bytes. */
 void conf_size(struct conf_errors *errors, const struct conf_node *map,
     const char *key, uint64_t *out);

@@ -304,6 +304,16 @@ conf_number(struct conf_errors *errors, const struct conf_node *map,
 	sbuf_free(&allowed);
 }
 
+void
+conf_count(struct conf_errors *errors, const struct conf_node *map,
+    const char *key, const unsigned range[2], unsigned *out)
+{
+	long long value = *out;
+
+	conf_number(errors, map, key, range[0], range[1], &value);
+	*out = (unsigned)value;
+}
+
 struct unit {
 	const char *name;
 	unsigned long long factor;

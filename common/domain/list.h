@@ -22,9 +22,14 @@ enum list_identity { LIST_FROM_FIRST, LIST_FROM_ONLY, LIST_ENVELOPE_ONLY,
 	LIST_ENVELOPE_FIRST };
 enum list_verp { LIST_VERP_EACH, LIST_VERP_NONE };
 
+/* Longest local part of a list: NAME-confirm+TOKEN then has the 64 octets of
+ * RFC 5321 section 4.5.3.1.1. */
+#define LIST_NAME_MAX 29
+
 struct list {
-	char *address;          /* the first of addresses: its name */
-	struct strv addresses;  /* and aliases */
+	char *address;          /* the first of addresses: its name, which is
+	                         * its directory's too */
+	struct strv addresses;  /* and aliases; all in address_key's form */
 	struct strv owners;
 	struct strv moderators; /* none: the owners */
 	char *description;
@@ -33,7 +38,8 @@ struct list {
 	enum list_action member_action;    /* accept */
 	enum list_action nonmember_action; /* hold */
 	enum list_action size_action;      /* hold, for posts over size_limit */
-	uint64_t size_limit;    /* 10M; at most the site's */
+	uint64_t size_limit;    /* 10M; a larger one than the site's counts
+	                         * as that */
 	enum list_identity identity;
 	enum list_subscribe subscribe;
 	enum list_verp verp;
@@ -47,10 +53,16 @@ struct list {
  * is ENOENT where there is no list.yaml. */
 struct list *list_load(const struct site *site, const char *dir,
     struct conf_errors *errors);
+/* The same from a tree, which stays the caller's. */
+struct list *list_make(const struct site *site, const char *dir,
+    const struct conf_node *tree, struct conf_errors *errors);
 void list_free(struct list **list);
+/* Say what is wrong with the site's defaults: (site_load does). */
+void list_check_defaults(const struct site *site, struct conf_errors *errors);
 
-/* Is name a list's local part: [a-z0-9][a-z0-9._+-]* , not made of a role
- * suffix of an existing list or making one (checked by lists_create)? */
+/* Can local be a list's local part: [a-z0-9][a-z0-9._+-]*, dots only between
+ * others, at most LIST_NAME_MAX bytes?  That it neither is nor makes a role of
+ * another list is for lists_create to see. */
 bool list_is_name(const char *local);
 
 /* "dev" and "-owner" to "dev-owner@lists.example.org"; empties out. */

@@ -48,7 +48,8 @@ struct site_queue {
 	uint64_t size_limit;    /* inbound: 40M */
 	unsigned batch;         /* entries handled between two flushes: 64 */
 	int64_t poll;           /* ms between rings where inotify is blind; 0 */
-	struct site_relay *relays; /* smtp: (outbound) */
+	struct site_relay *relays; /* smtp: (outbound), at least one unless
+	                         * there is a maildir */
 	size_t n_relays;
 	char *maildir;          /* outbound: deliver to DIR/ADDRESS/ instead */
 	unsigned recipients;    /* pending: lines in a distribution list, 1000 */
@@ -75,8 +76,8 @@ struct site {
 	char *log;              /* file, NULL: stderr */
 	enum log_level log_level;
 	struct strv owners;     /* owner: postmaster's mail and site notices */
-	char *programs;         /* folder of the runners: SEPTET_LIBEXEC */
-	char *templates;        /* notices: PREFIX/share/septet/templates */
+	char *programs;         /* folder of the runners; $SEPTET_PROGRAMS wins */
+	char *templates;        /* notices; $SEPTET_TEMPLATES wins */
 	char *user;             /* runners run as, when started as root */
 	char *group;
 	enum site_flush flush;
@@ -93,8 +94,12 @@ struct site {
 	struct conf_node *tree;
 };
 
-/* Load and check.  NULL where errors is not empty afterwards. */
+/* Load and check.  NULL where there was an error; errors has them all (errno:
+ * ENOENT where there is no file, else EINVAL or why it cannot be read). */
 struct site *site_load(const char *path, struct conf_errors *errors);
+/* The same from a tree, which it takes; path is for relative names. */
+struct site *site_make(const char *path, struct conf_node *tree,
+    struct conf_errors *errors);
 void site_free(struct site **site);
 /* The site file that counts: option, else $SEPTET_SITE, else the installed. */
 const char *site_path(const char *option);
@@ -103,7 +108,8 @@ const struct site_queue *site_queue(const struct site *site, const char *name);
 /* The queue an exit of a queue leads to, or NULL: unknown exit. */
 const char *site_exit(const struct site_queue *queue, const char *exit);
 /* Which of the stock runners does a queue of this name use ("outbound" for a
- * second outbound queue "bulk")?  Its own name where it is a custom one. */
+ * second outbound queue "bulk")?  Its own name where it is a custom one or not
+ * a queue at all. */
 const char *site_stage(const struct site *site, const char *queue);
 /* Can an entry that leads to `from` come to `to` by exits?  (from == to:
  * yes.) */
