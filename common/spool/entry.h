@@ -152,13 +152,17 @@ void entry_free(struct entry **e);
 
 /* ---- bare messages ------------------------------------------------------ */
 
-/* Open the claimed bare file NAME in cur/OWNER, and its stat.  -1: EINVAL no
+/* A claimed bare file is named N+NAME, so that one of the same NAME dropped
+ * later is not taken for it.  This is its NAME. */
+const char *entry_bare_name(const char *name);
+/* Open the claimed bare file in cur/OWNER, and its stat.  -1: EINVAL no
  * regular file, ... */
 int entry_bare_open(struct spool *s, const char *name, struct stat *st)
     __attribute__((warn_unused_result));
 /* The draft (written, fields set, not sealed) takes the bare file's place:
- * durable in cur/OWNER with a first block that names the source, source removed, claimed as *e.  The
- * draft is used up. */
+ * durable in cur/OWNER with a first block that names the source (the Source
+ * field is written here), source removed, claimed as *e.  The draft is used up
+ * on success, and the caller's on failure. */
 int entry_bare_adopt(struct spool *s, const char *name,
     struct spool_draft **d, struct entry **e)
     __attribute__((warn_unused_result));

@@ -3,8 +3,8 @@
  * id - names of entries: time first, so that ls sorts by age
  *
  * TIME-HOST-PROCESS: ten base-36 digits of microseconds since 1970, the host's
- * name, pid and a counter.  A child's ID is its parent's with ".xN" (letter of
- * the exit, number).  spool-layout/ids.md.
+ * name, pid and a counter.  A child's ID is its parent's with ".xC-N" (letter of
+ * the exit, claim, number).  spool-layout/ids.md.
  */
 #ifndef SEPTET_SPOOL_ID_H
 #define SEPTET_SPOOL_ID_H
@@ -18,8 +18,10 @@
 bool id_is_valid(const char *id);
 /* A new one, unlike any other of this host; host is [a-z0-9-]{1,20}. */
 void id_new(char out[ID_SIZE], const char *host);
-/* parent + "." + letter + number: 0, or -1 (ENAMETOOLONG). */
+/* parent.XC-N: the letter of the exit, the number of the claim in which the
+ * child was made (so that no later visit makes the same name), and a number
+ * from 1.  0, or -1 (ENAMETOOLONG). */
 int id_child(char out[ID_SIZE], const char *parent, char letter,
-    unsigned number);
+    unsigned claim, unsigned number);
 
 #endif
