@@ -24,15 +24,23 @@ part_open(int fd, GMimeMessage **out)
 {
 	GMimeStream *stream;
 	GMimeParser *parser;
+	char start[16];
+	ssize_t n, blank;
 	off_t at;
-	char probe;
 
 	*out = NULL;
 	/* GMime takes a read error for the end, so a descriptor that cannot
 	 * be read must be found out here. */
 	at = lseek(fd, 0, SEEK_CUR);
-	if (at == -1 || pread(fd, &probe, 1, at) == -1)
+	if (at == -1)
 		return -1;
+	n = pread(fd, start, sizeof(start), at);
+	if (n == -1)
+		return -1;
+	for (blank = 0; blank < n && (start[blank] == '\n' ||
+	    start[blank] == '\r'); blank++)
+		;
+	at += blank;
 	g_mime_init();
 	stream = g_mime_stream_fs_new_with_bounds(fd, at,
 	    at + PART_BYTES_MAX);
@@ -53,7 +61,8 @@ walk(struct walk *w, GMimeObject *part, int depth)
 
 	if (part == NULL || depth > PART_DEPTH_MAX || w->n >= PART_MAX)
 		return 0;
-	if (!GMIME_IS_MULTIPART(part)) {
+	if (!GMIME_IS_MULTIPART(part) ||
+	    g_mime_multipart_get_count(GMIME_MULTIPART(part)) == 0) {
 		w->n++;
 		return w->leaf(w->ctx, part);
 	}
@@ -227,7 +236,7 @@ tag_breaks(const char *p)
 {
 	static const char *const names[] = { "br", "p", "div", "tr", "li",
 		"h1", "h2", "h3", "table", "ul", "ol", "hr", "pre",
-		"blockquote", "title" };
+		"blockquote" };
 	size_t i;
 
 	if (*p == '/')
@@ -248,14 +257,14 @@ skip_tag(const char *p)
 		const char *open, *close;
 	} whole[] = {
 		{ "style", "</style" }, { "script", "</script" },
-		{ "!--", "-->" },
+		{ "title", "</title" }, { "!--", "-->" },
 	};
 	const char *end;
 	size_t i;
 
 	for (i = 0; i < sizeof(whole) / sizeof(whole[0]); i++) {
-		if (i == 2 ? strncmp(p + 1, "!--", 3) != 0 :
-		    !tag_is(p + 1, whole[i].open))
+		if (!tag_is(p + 1, whole[i].open) && (whole[i].open[0] !=
+		    '!' || strncmp(p + 1, whole[i].open, 3) != 0))
 			continue;
 		end = strcasestr(p + 1, whole[i].close);
 		if (end == NULL)

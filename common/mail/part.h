@@ -19,13 +19,15 @@
 /* How much of a message is parsed at all. */
 #define PART_BYTES_MAX (1024 * 1024)
 
-/* Parse the first PART_BYTES_MAX bytes from fd's current offset.  0 and *out
+/* Parse the first PART_BYTES_MAX bytes from fd's current offset (blank lines
+ * there are passed over).  0 and *out
  * (g_object_unref; NULL where GMime sees no message), or -1 with errno.  fd
  * must stay open as long as *out is used. */
 int part_open(int fd, GMimeMessage **out)
     __attribute__((warn_unused_result));
 
-/* Call leaf for every part that is not a multipart, in order, until it
+/* Call leaf for every part that is not a multipart, and for a multipart
+ * without parts (its boundary never comes), in order, until it
  * returns non-zero. */
 void part_walk(GMimeMessage *message, int (*leaf)(void *, GMimeObject *),
     void *ctx);

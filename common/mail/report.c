@@ -48,7 +48,7 @@ gravity(enum report_kind kind)
 	return rank[kind];
 }
 
-void
+struct report_recipient *
 report_add(struct report *r, const char *address, enum report_kind kind,
     const char *status, const char *text)
 {
@@ -61,10 +61,10 @@ report_add(struct report *r, const char *address, enum report_kind kind,
 			continue;
 		if (gravity(kind) > gravity(rcpt->kind))
 			rcpt->kind = kind;
-		return;
+		return rcpt;
 	}
 	if (r->n == REPORT_RECIPIENTS_MAX)
-		return;
+		return NULL;
 	if (r->recipients == NULL)
 		r->recipients = xcalloc(8, sizeof(*r->recipients));
 	else if (r->n >= 8 && (r->n & (r->n - 1)) == 0)
@@ -76,6 +76,8 @@ report_add(struct report *r, const char *address, enum report_kind kind,
 	rcpt->status = xstrdup(status);
 	rcpt->code = report_reason_reply(text);
 	rcpt->text = one_line(text);
+	rcpt->original = NULL;
+	return rcpt;
 }
 
 static void
@@ -153,25 +155,17 @@ take_header(GMimeMessage *message, struct report_source *s)
 static void
 take_returned(GMimeMessagePart *part, struct report_source *s)
 {
-	static const char *const names[] = { "Message-ID", "To",
-		"Delivered-To", "X-Original-To", "List-Id" };
 	GMimeMessage *message;
-	const char *value;
-	size_t i;
+	const char *id;
 
 	message = g_mime_message_part_get_message(part);
 	if (message == NULL || s->returned.len > 0)
 		return;
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		value = g_mime_object_get_header(GMIME_OBJECT(message),
-		    names[i]);
-		if (value == NULL)
-			continue;
-		sbuf_printf(&s->returned, "%s: ", names[i]);
-		part_clean(value, strcspn(value, "\r\n"), FIELD_MAX,
-		    &s->returned);
-		sbuf_addc(&s->returned, '\n');
-	}
+	id = g_mime_object_get_header(GMIME_OBJECT(message), "Message-ID");
+	sbuf_adds(&s->returned, "Message-ID: ");
+	if (id != NULL)
+		part_clean(id, strcspn(id, "\r\n"), FIELD_MAX, &s->returned);
+	sbuf_addc(&s->returned, '\n');
 }
 
 static void
@@ -195,12 +189,25 @@ take_text(GMimeObject *part, struct report_source *s)
 	sbuf_addc(&s->text, '\n');
 }
 
+/* A multipart whose boundary never comes has its text before the first
+ * part. */
+static void
+take_prologue(GMimeMultipart *part, struct report_source *s)
+{
+	const char *text = g_mime_multipart_get_prologue(part);
+
+	if (text != NULL && s->text.len == 0 && s->returned.len == 0)
+		part_clean(text, strlen(text), REPORT_TEXT_MAX, &s->text);
+}
+
 static int
 take_part(void *ctx, GMimeObject *part)
 {
 	struct report_source *s = ctx;
 
-	if (GMIME_IS_MESSAGE_PART(part)) {
+	if (GMIME_IS_MULTIPART(part)) {
+		take_prologue(GMIME_MULTIPART(part), s);
+	} else if (GMIME_IS_MESSAGE_PART(part)) {
 		take_returned(GMIME_MESSAGE_PART(part), s);
 	} else if (part_is(part, "message", "delivery-status") ||
 	    part_is(part, "message", "global-delivery-status")) {
@@ -216,21 +223,6 @@ take_part(void *ctx, GMimeObject *part)
 		take_text(part, s);
 	}
 	return 0;
-}
-
-/* A multipart whose boundary never comes has its text before the first
- * part. */
-static void
-take_prologue(GMimeMessage *message, struct report_source *s)
-{
-	GMimeObject *top = g_mime_message_get_mime_part(message);
-	const char *text;
-
-	if (top == NULL || !GMIME_IS_MULTIPART(top) || s->text.len > 0)
-		return;
-	text = g_mime_multipart_get_prologue(GMIME_MULTIPART(top));
-	if (text != NULL)
-		part_clean(text, strlen(text), REPORT_TEXT_MAX, &s->text);
 }
 
 static void
@@ -316,7 +308,6 @@ report_read(int fd, struct report *out)
 		return 0;
 	take_header(message, &s);
 	part_walk(message, take_part, &s);
-	take_prologue(message, &s);
 	g_object_unref(message);
 	judge(&s, out);
 	if (out->kind != REPORT_NONE && header_get(sbuf_str(&s.returned),
@@ -334,6 +325,7 @@ report_free(struct report *r)
 
 	for (i = 0; i < r->n; i++) {
 		free(r->recipients[i].address);
+		free(r->recipients[i].original);
 		free(r->recipients[i].status);
 		free(r->recipients[i].text);
 	}

@@ -25,7 +25,9 @@ enum report_kind {
 };
 
 struct report_recipient {
-	char *address;          /* as the report spells it */
+	char *address;          /* as the report spells it: whom it failed for */
+	char *original;         /* Original-Recipient: whom we had sent it to,
+				 * where that differs, or NULL */
 	enum report_kind kind;
 	char *status;           /* RFC 3463 "5.1.1", or "" */
 	int code;               /* 550 of the SMTP reply, or 0 */

@@ -168,7 +168,9 @@ static const char *const failures[] = {
 	"account has been disabled", "doesn't have a", "user not found",
 	"no such recipient", "undeliverable", "unknown address",
 	"invalid final delivery userid", "connection timed out",
-	"duplicated message-id in",
+	"duplicated message-id in", "mailbox is full", "mailfolder is full",
+	"no such person", "no such account", "is disabled", "is inactive",
+	"been deactivated", "address not found", "not found in directory",
 };
 
 static bool

@@ -34,9 +34,10 @@ struct report_source {
 };
 
 /* Add a recipient unless he is there already (then the graver kind stays, and
- * the first text).  status and text may be "". */
-void report_add(struct report *r, const char *address, enum report_kind kind,
-    const char *status, const char *text);
+ * the first text).  status and text may be "".  Returns it, or NULL where
+ * there are too many. */
+struct report_recipient *report_add(struct report *r, const char *address,
+    enum report_kind kind, const char *status, const char *text);
 
 /* RFC 3464 fields, wherever they stand: adds recipients to *out.  Returns how
  * many blocks with a recipient there were. */

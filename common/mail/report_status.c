@@ -6,6 +6,7 @@
  * and lines that are no fields are passed over, since many mailers break both
  * rules.
  */
+#include <stdbool.h>
 #include <string.h>
 #include <strings.h>
 
@@ -90,7 +91,8 @@ take_address(const char *value, struct sbuf *out)
 	if (end == NULL)
 		end = ++p;
 	end += strcspn(end + (*end == '"'), " \t<>;,\"") + (*end == '"');
-	if (memchr(p, '@', (size_t)(end - p)) == NULL)
+	/* "@host" and "@host:ann@example.net" (a route) are nobody's. */
+	if (*p == '@' || memchr(p, '@', (size_t)(end - p)) == NULL)
 		return;
 	while (p < end) {
 		n = add_unitext(p, out);
@@ -145,30 +147,40 @@ refine_status(struct block *b, struct sbuf *out)
 		sbuf_add(out, at, n);
 }
 
+static bool
+has_recipient(const struct block *b)
+{
+	return b->original.len > 0 || b->final.len > 0;
+}
+
 static size_t
 block_end(struct block *b, struct report *out)
 {
-	struct sbuf address = { 0 }, status = { 0 };
+	struct sbuf original = { 0 }, final = { 0 }, status = { 0 };
+	struct report_recipient *rcpt;
 	enum report_kind kind;
+	const char *address;
+	size_t n = 0;
 
-	take_address(sbuf_str(&b->final), &address);
-	if (b->original.len > 0) {
-		take_address(sbuf_str(&b->original), &status);
-		if (status.len > 0)
-			sbuf_set(&address, sbuf_str(&status));
-	}
-	if (address.len > 0) {
+	take_address(sbuf_str(&b->original), &original);
+	take_address(sbuf_str(&b->final), &final);
+	address = sbuf_str(final.len > 0 ? &final : &original);
+	if (*address != '\0') {
 		refine_status(b, &status);
 		kind = action_kind(sbuf_str(&b->action), sbuf_str(&b->status));
-		report_add(out, sbuf_str(&address), kind, sbuf_str(&status),
+		rcpt = report_add(out, address, kind, sbuf_str(&status),
 		    sbuf_str(&b->diagnostic));
+		if (rcpt != NULL && rcpt->original == NULL &&
+		    original.len > 0 &&
+		    strcasecmp(sbuf_str(&original), address) != 0)
+			rcpt->original = xstrdup(sbuf_str(&original));
+		n = 1;
 	}
 	block_clear(b);
+	sbuf_free(&original);
+	sbuf_free(&final);
 	sbuf_free(&status);
-	if (address.len == 0)
-		return 0;
-	sbuf_free(&address);
-	return 1;
+	return n;
 }
 
 /* Take in one field; how many blocks that has ended. */
@@ -179,7 +191,7 @@ block_field(struct block *b, const struct header_field *field,
 	size_t ended = 0;
 
 	if (header_is(field, "Original-Recipient")) {
-		if (b->original.len > 0 || b->action.len > 0)
+		if (b->original.len > 0)
 			ended = block_end(b, out);
 		header_value(field, &b->original);
 	} else if (header_is(field, "Final-Recipient")) {
@@ -187,6 +199,8 @@ block_field(struct block *b, const struct header_field *field,
 			ended = block_end(b, out);
 		header_value(field, &b->final);
 	} else if (header_is(field, "Action")) {
+		if (b->action.len > 0 && has_recipient(b))
+			ended = block_end(b, out);
 		header_value(field, &b->action);
 	} else if (header_is(field, "Status")) {
 		header_value(field, &b->status);
@@ -219,8 +233,8 @@ report_status_read(const char *text, size_t n, struct report *out)
 		if (start >= n)
 			break;
 		/* a blank line, or one that is no field */
-		if (text[start] == '\n' && (b.action.len > 0 ||
-		    b.status.len > 0))
+		if (text[start] == '\n' && has_recipient(&b) &&
+		    (b.action.len > 0 || b.status.len > 0))
 			blocks += block_end(&b, out);
 		line_end = memchr(text + start, '\n', n - start);
 		if (line_end == NULL)

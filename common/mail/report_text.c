@@ -68,7 +68,8 @@ static const char *const leads[] = {
 	"fatal errors", "permanent error", "transient", "address failed",
 	"addresses failed", "address(es) failed",
 	"invalid final delivery userid", "delivery problems",
-	"attempted to send to", "email addressed to", "was rejected by",
+	"attempted to send to", "addressed to", "was rejected by",
+	"your message to", "your mail to", "yet been delivered",
 	"rcpt to generated", "recipient:", "duplicated message-id in",
 	"nicht zugestellt werden", "nicht ausgeliefert", "folgende empf",
 	"folgenden empf", "folgende adresse", "folgenden adresse",
@@ -128,7 +129,7 @@ static const char *const cut_fields[] = {
 
 /* What may stand before an address at the beginning of a line. */
 static const char *const labels[] = {
-	"to", "recipient", "recipients", "failed recipient",
+	"recipient", "recipients", "failed recipient",
 	"recipient address", "recipient(s)", "email address", "e-mail address",
 	"address", "user", "smtp", "mailto", "rcpt to", "email", "e-mail",
 	"original recipient", "final recipient", "x-envelope-to",
@@ -159,6 +160,8 @@ struct scan {
 	bool has_address;       /* ... and an address after it */
 	size_t indent;
 	char rcpt[ADDRESS_LOOKED + 1];  /* of the last RCPT TO */
+	bool is_refused;        /* a 5xx came before any RCPT TO */
+	bool is_sure;           /* From and Subject both speak of a bounce */
 	enum report_kind kind;
 	struct report strong;
 	struct report weak;
@@ -262,6 +265,22 @@ find_address(const struct scan *s, const char *text, struct address *out)
 	return 0;
 }
 
+/* "Ann Example" and Ann Example, and no sentence. */
+static bool
+is_name(const char *p, size_t n)
+{
+	size_t i;
+
+	if (n > 80 || memchr(p, ':', n) != NULL)
+		return false;
+	for (i = 0; i < n; i++) {
+		if (islower((unsigned char)p[i]) && (i == 0 ||
+		    p[i - 1] == ' '))
+			return false;
+	}
+	return true;
+}
+
 /* Does the line begin with an address, decoration and labels set aside? */
 static int
 leading_address(const struct scan *s, const char *text, struct address *out)
@@ -283,10 +302,9 @@ leading_address(const struct scan *s, const char *text, struct address *out)
 		return 0;
 	if (out->start == p)
 		return 1;
-	/* "Ann Example" <ann@example.net> and Ann <ann@example.net> */
-	return out->start[-1] == '<' && out->start - p < 80 &&
-	    memchr(p, ':', (size_t)(out->start - p)) == NULL &&
-	    s->is_open && (text[0] == '"' || strlen(out->end) <= 2);
+	return out->start[-1] == '<' && s->is_open &&
+	    is_name(p, (size_t)(out->start - 1 - p)) &&
+	    strlen(out->end) <= 2;
 }
 
 /* Set s->line to the next line: 1, or 0 at the end. */
@@ -392,22 +410,48 @@ find_lead(const struct scan *s)
 	return last;
 }
 
+/* Lines of an SMTP dialogue: remember of whom it speaks.  True where there is
+ * no more to the line. */
+static bool
+look_at_dialogue(struct scan *s, const char *text)
+{
+	const char *rcpt = strcasestr(text, "rcpt to:");
+	struct address address;
+
+	if (rcpt != NULL && find_address(s, rcpt, &address)) {
+		memcpy(s->rcpt, address.text, sizeof(s->rcpt));
+		if (s->is_refused)
+			add_recipient(s, &s->weak, address.text, text);
+		return true;
+	}
+	if (strcasestr(text, "mail from:") != NULL) {
+		s->rcpt[0] = '\0';
+		return true;
+	}
+	return false;
+}
+
+/* An address alone on its line, as "<ann@example.net>:". */
+static bool
+is_lonely(const struct scan *s, const char *text, struct address *out)
+{
+	const char *end;
+
+	if (!leading_address(s, text, out))
+		return false;
+	end = out->end + strspn(out->end, ">\"':] \t");
+	return *end == '\0';
+}
+
 /* A line of an SMTP dialogue, or one with a reason and an address. */
 static void
 look_weakly(struct scan *s)
 {
-	const char *text = sbuf_str(&s->copy), *rcpt, *p;
+	const char *text = sbuf_str(&s->copy), *p;
 	struct address address;
 
-	rcpt = strcasestr(text, "rcpt to:");
-	if (rcpt != NULL && find_address(s, rcpt, &address)) {
-		memcpy(s->rcpt, address.text, sizeof(s->rcpt));
+	if (look_at_dialogue(s, text))
 		return;
-	}
-	if (strcasestr(text, "mail from:") != NULL) {
-		s->rcpt[0] = '\0';
-		return;
-	}
 	p = text + strspn(text, "<>- \t");
 	if (strncasecmp(p, "received", 8) == 0)
 		p += 8 + strspn(p + 8, "<>: \t");
@@ -418,10 +462,13 @@ look_weakly(struct scan *s)
 			add_recipient(s, &s->weak, address.text, text);
 		else if (s->rcpt[0] != '\0')
 			add_recipient(s, &s->weak, s->rcpt, text);
+		else
+			s->is_refused = true;
 		return;
 	}
-	if (report_reason_is_failure(text) &&
-	    find_address(s, text, &address))
+	if ((report_reason_is_failure(text) &&
+	    find_address(s, text, &address)) ||
+	    (s->is_sure && is_lonely(s, text, &address)))
 		add_recipient(s, &s->weak, address.text, text);
 }
 
@@ -528,8 +575,11 @@ is_subject_of_bounce(const struct report_source *source)
 bool
 report_text_is_likely(const struct report_source *source)
 {
+	/* A bounce may have come by way of a list, a post that speaks of one
+	 * comes so every day. */
 	if (source->is_posted)
-		return false;
+		return !source->is_reply && is_from_mailer(source) &&
+		    is_subject_of_bounce(source);
 	if (source->failed.len > 0 || source->is_status ||
 	    source->is_null_sender || is_from_mailer(source))
 		return true;
@@ -543,6 +593,7 @@ report_text_read(const struct report_source *source, struct report *out)
 	enum report_kind kind = REPORT_NONE;
 
 	s.kind = find_kind(source);
+	s.is_sure = is_from_mailer(source) && is_subject_of_bounce(source);
 	take_failed(&s);
 	s.text = sbuf_str(&source->text);
 	while (s.strong.n == 0 || source->failed.len == 0) {
@@ -556,7 +607,7 @@ report_text_read(const struct report_source *source, struct report *out)
 		move_all(&s.weak, out);
 	if (out->n > 0)
 		kind = s.kind;
-	else if (is_from_mailer(source) && is_subject_of_bounce(source))
+	else if (s.is_sure)
 		kind = REPORT_UNKNOWN;
 	report_free(&s.strong);
 	report_free(&s.weak);
