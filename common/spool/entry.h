@@ -124,6 +124,10 @@ void entry_bury(struct entry *e, const char *why);
 void entry_done(struct entry *e, const char *exit);
 bool entry_has_outcome(const struct entry *e);
 
+/* Trouble of this host (errno): whatever was said before, spool_commit releases
+ * the entry. */
+void entry_abandon(struct entry *e, int error);
+
 enum entry_state {
 	ENTRY_OPEN,             /* nothing decided */
 	ENTRY_MOVED,            /* all done */

@@ -298,6 +298,12 @@ entry_has_outcome(const struct entry *e)
 	return e->has_outcome;
 }
 
+void
+entry_abandon(struct entry *e, int error)
+{
+	e->failed = error == 0 ? EIO : error;
+}
+
 enum entry_state
 entry_state(const struct entry *e)
 {

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * privilege - become the user that the site file names
+ */
+#ifndef SEPTET_PROCESS_PRIVILEGE_H
+#define SEPTET_PROCESS_PRIVILEGE_H
+
+#include "common/domain/site.h"
+
+/* Where started as root and the site has a user: become it, for good, with the
+ * site's group (else the user's own).  Also sets umask 007, so that files
+ * belong to the group.  0, or -1 and *what names the failing thing (a name
+ * of the site's or a constant). */
+int privilege_drop(const struct site *site, const char **what)
+    __attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * runner_entry - a runner's dealings with entries: next, outcome, settle
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "common/base/clock.h"
+#include "common/base/exits.h"
+#include "common/base/log.h"
+#include "common/process/runner_private.h"
+#include "common/spool/backoff.h"
+#include "common/system/fsutil.h"
+
+void *
+runner_data(const struct runner *r)
+{
+	return r->data;
+}
+
+const struct site *
+runner_site(const struct runner *r)
+{
+	return r->site;
+}
+
+const struct site_queue *
+runner_queue(const struct runner *r)
+{
+	return r->queue;
+}
+
+struct lists *
+runner_lists(struct runner *r)
+{
+	return r->lists;
+}
+
+struct spool *
+runner_spool(struct runner *r)
+{
+	return r->spool;
+}
+
+int
+runner_bell(const struct runner *r)
+{
+	(void)r;
+	return STDIN_FILENO;
+}
+
+const char *
+runner_exit(const struct runner *r, const char *exit)
+{
+	return site_exit(r->queue, exit);
+}
+
+void
+runner_forward(struct runner *r, struct entry *e, const char *exit)
+{
+	const char *queue = site_exit(r->queue, exit);
+	struct sbuf why = {0};
+
+	if (queue != NULL) {
+		entry_forward(e, exit, queue);
+		return;
+	}
+	sbuf_printf(&why, "queue %s has no exit %s in the site file",
+	    r->queue->name, exit);
+	entry_bury(e, why.data);
+	sbuf_free(&why);
+}
+
+void
+runner_defer(struct runner *r, struct entry *e, const char *why)
+{
+	const struct envelope *env = entry_envelope(e);
+	const struct envelope_trail *t;
+	struct sbuf text = {0};
+	unsigned attempts = 1;
+	size_t i = env->n_blocks;
+	uint32_t salt;
+
+	while (i > 1 && strcmp(env->trails[i - 1].exit, "defer") == 0 &&
+	    strcmp(env->trails[i - 1].queue, r->queue->name) == 0) {
+		attempts++;
+		i--;
+	}
+	t = &env->trails[i - 1];
+	if (clock_ms() - t->time > r->site->give_up) {
+		sbuf_printf(&text, "given up after %u attempts: %s", attempts,
+		    why);
+		entry_bury(e, text.data);
+		sbuf_free(&text);
+		return;
+	}
+	salt = (uint32_t)crc32(0, (const unsigned char *)entry_id(e),
+	    (uInt)strlen(entry_id(e)));
+	entry_defer(e, clock_ms() + backoff_delay(attempts, salt), why);
+}
+
+struct child *
+runner_notice(struct runner *r, struct entry *e, const char *words)
+{
+	const char *queue = site_exit(r->queue, "notice");
+	const char *list = envelope_get(entry_envelope(e), "List");
+	struct child *c;
+
+	errno = 0;
+	if (queue == NULL)
+		return NULL;
+	c = entry_child(e, 'n', queue);
+	if (c == NULL || child_share_message(c) == -1)
+		return NULL;
+	child_set(c, "Kind", "notice");
+	child_set(c, "Role", "notice");
+	if (list != NULL)
+		child_set(c, "List", list);
+	child_set(c, "About", entry_id(e));
+	child_set(c, "Notice", words);
+	return c;
+}
+
+void
+runner_trouble(struct runner *r, const char *what, int error)
+{
+	log_error("queue=%s trouble with %s: %s", r->queue->name, what,
+	    strerror(error));
+	sbuf_truncate(&r->last_error, 0);
+	sbuf_printf(&r->last_error, "%s: %s", what, strerror(error));
+	r->is_troubled = true;
+	r->is_changed = true;
+	if (error == ESTALE) {
+		log_error("queue=%s the claims of %s were taken over: ending",
+		    r->queue->name, spool_owner(r->spool));
+		runner_leave(r, EXIT_TEMPORARY);
+	}
+}
+
+void
+runner_look_again(struct runner *r)
+{
+	spool_scan_close(&r->scan);
+	r->place = SPOOL_LATER;
+}
+
+/* A bare file: inbound makes an entry of it; 1, 0 settled, -1. */
+static int
+adopt(struct runner *r, const char *name, struct entry **e)
+{
+	int rc, saved;
+
+	if (r->def->adopt == NULL) {
+		errno = ENOTSUP;
+		rc = -1;
+	} else {
+		rc = r->def->adopt(r, name, e);
+	}
+	if (rc != -1)
+		return rc;
+	saved = errno;
+	runner_trouble(r, entry_bare_name(name), errno);
+	if (entry_bare_release(r->spool, name) == -1) {
+		/* Neither here nor there: recovery knows what to do. */
+		log_error("queue=%s file=\"%s\" cannot be put back: %s",
+		    r->queue->name, entry_bare_name(name), strerror(errno));
+		runner_leave(r, EXIT_TEMPORARY);
+	}
+	errno = saved;
+	return -1;
+}
+
+/* Claim one name: 1 and *e, 0 look at the next, -1 trouble. */
+static int
+claim(struct runner *r, const char *folder, const char *name,
+    struct entry **e)
+{
+	struct sbuf why = {0}, bare = {0};
+	int rc = 0;
+
+	switch (entry_claim(r->spool, r->place, folder, name, e, &why)) {
+	case ENTRY_CLAIMED:
+		rc = 1;
+		break;
+	case ENTRY_LOST:
+		break;
+	case ENTRY_SETTLED:
+		log_warn("id=%s queue=%s moved aside: %s", name, r->queue->name,
+		    sbuf_str(&why));
+		r->buried++;
+		break;
+	case ENTRY_BARE:
+		sbuf_set(&bare, sbuf_str(&why));
+		rc = adopt(r, bare.data, e);
+		break;
+	case ENTRY_NEWER:
+		log_error("id=%s queue=%s alarm: %s", name, r->queue->name,
+		    sbuf_str(&why));
+		break;
+	case ENTRY_TROUBLE:
+		runner_trouble(r, name, errno);
+		rc = -1;
+		break;
+	}
+	sbuf_free(&why);
+	sbuf_free(&bare);
+	return rc;
+}
+
+/* Open the next place to look at: 1, 0 none is left, -1. */
+static int
+next_place(struct runner *r)
+{
+	if (r->place == SPOOL_HELD)
+		return 0;
+	r->scan = spool_scan_open(r->spool, r->queue->name, r->place,
+	    clock_ms());
+	if (r->scan == NULL) {
+		runner_trouble(r, spool_place_name(r->place), errno);
+		return -1;
+	}
+	return 1;
+}
+
+int
+runner_next(struct runner *r, struct entry **e)
+{
+	const char *name, *folder;
+	int rc;
+
+	for (;;) {
+		if (r->scan == NULL && (rc = next_place(r)) != 1)
+			return rc;
+		rc = spool_scan_next(r->scan, &name, &folder);
+		if (rc == -1) {
+			runner_trouble(r, spool_place_name(r->place), errno);
+			return -1;
+		}
+		if (rc == 0) {
+			spool_scan_close(&r->scan);
+			/* Due entries first, then new ones, then no more. */
+			r->place = r->place == SPOOL_LATER ? SPOOL_NEW :
+			    SPOOL_HELD;
+			continue;
+		}
+		rc = claim(r, folder, name, e);
+		if (rc != 0)
+			return rc;
+	}
+}
+
+static void
+count(struct runner *r, const struct entry *e)
+{
+	const char *exit = entry_exit(e);
+
+	r->settled++;
+	r->is_changed = true;
+	if (strcmp(exit, "defer") == 0)
+		r->deferred++;
+	else if (strcmp(exit, "hold") == 0)
+		r->held++;
+	else if (strcmp(exit, "bury") == 0)
+		r->buried++;
+	else if (*entry_to(e) == '\0')
+		r->done++;
+	else
+		r->forwarded++;
+}
+
+static void
+report(struct runner *r, const struct entry *e)
+{
+	const char *list = envelope_get(entry_envelope(e), "List");
+
+	switch (entry_state(e)) {
+	case ENTRY_MOVED:
+		count(r, e);
+		log_info("id=%s list=%s queue=%s exit=%s to=%s", entry_id(e),
+		    list == NULL ? "-" : list, r->queue->name, entry_exit(e),
+		    *entry_to(e) == '\0' ? "-" : entry_to(e));
+		break;
+	case ENTRY_RELEASED:
+		if (entry_errno(e) != 0)
+			runner_trouble(r, entry_id(e), entry_errno(e));
+		else
+			log_warn("id=%s queue=%s no outcome: put back",
+			    entry_id(e), r->queue->name);
+		r->is_troubled = true;
+		break;
+	case ENTRY_FENCED:
+		runner_trouble(r, entry_id(e), ESTALE);
+		break;
+	case ENTRY_OPEN:
+	case ENTRY_STUCK:
+		log_error("id=%s queue=%s decided, but cannot be moved: %s",
+		    entry_id(e), r->queue->name, strerror(entry_errno(e)));
+		break;
+	}
+}
+
+void
+runner_settle(struct runner *r, struct entry **entries, size_t n)
+{
+	bool is_stuck = false;
+	size_t i;
+
+	if (r->def->batch_end != NULL && r->def->batch_end(r) == -1) {
+		runner_trouble(r, "batch", errno);
+		for (i = 0; i < n; i++)
+			entry_abandon(entries[i], errno == 0 ? EIO : errno);
+	}
+	(void)spool_commit(r->spool, entries, n);
+	for (i = 0; i < n; i++) {
+		report(r, entries[i]);
+		if (entry_state(entries[i]) == ENTRY_STUCK)
+			is_stuck = true;
+		entry_free(&entries[i]);
+	}
+	if (is_stuck)
+		runner_leave(r, EXIT_TEMPORARY);
+}
+
+static void
+add_line(struct sbuf *out, const char *key, unsigned long value)
+{
+	sbuf_printf(out, "%s: %lu\n", key, value);
+}
+
+void
+runner_publish(struct runner *r)
+{
+	char started[CLOCK_RFC3339_SIZE], now[CLOCK_RFC3339_SIZE];
+	struct sbuf text = {0}, path = {0};
+
+	if (!r->is_changed)
+		return;
+	r->published = clock_mono_ms();
+	r->is_changed = false;
+	clock_format(r->started, started);
+	clock_format(clock_ms(), now);
+	sbuf_printf(&text, "queue: %s\ninstance: %s\nowner: %s\npid: %ld\n"
+	    "started: %s\nupdated: %s\n", r->queue->name, r->instance,
+	    spool_owner(r->spool), (long)getpid(), started, now);
+	add_line(&text, "settled", r->settled);
+	add_line(&text, "forwarded", r->forwarded);
+	add_line(&text, "done", r->done);
+	add_line(&text, "deferred", r->deferred);
+	add_line(&text, "held", r->held);
+	add_line(&text, "buried", r->buried);
+	sbuf_printf(&text, "last-error: %s\n", sbuf_str(&r->last_error));
+	sbuf_printf(&path, "%s/status/%s", r->queue->name, r->instance);
+	/* Only a report: where it cannot be written, work goes on. */
+	if (fs_replace_unsynced(spool_dir(r->spool), path.data, text.data,
+	    text.len, 0664) == -1)
+		log_warn("queue=%s status file: %s", r->queue->name,
+		    strerror(errno));
+	sbuf_free(&text);
+	sbuf_free(&path);
+}
+
+void
+runner_status(struct runner *r, const char *last_error)
+{
+	if (last_error != NULL) {
+		sbuf_set(&r->last_error, last_error);
+		r->is_changed = true;
+	}
+	if (r->is_changed && clock_mono_ms() - r->published >= 1000)
+		runner_publish(r);
+}
