@@ -12,15 +12,19 @@
 #include <stdint.h>
 
 #include "common/base/sbuf.h"
+#include "common/domain/store.h"
 
 struct limits;
 
 /* path: the file.  NULL with errno. */
 struct limits *limits_open(const char *path);
 void limits_close(struct limits **l);
+/* For a transaction over several calls: one flush for a batch. */
+struct store *limits_store(struct limits *l);
 
 /* May entry id send this notice to address for list now?  Records it where
- * yes.  1 yes (also when the same id asked before and got yes), 0 no, -1. */
+ * yes.  1 yes (also when the same id asked before and got yes), 0 no, -1
+ * (EINVAL: no address). */
 int limits_answer(struct limits *l, const char *id, const char *list,
     const char *address, const char *notice)
     __attribute__((warn_unused_result));

@@ -2,12 +2,15 @@
  *
  * lists - all lists of a site: which list and role is an address?
  *
- * Opened lists are cached by the stamp of their list.yaml, aliases by the stamp
- * of the lists directory and of each list.yaml (looked at again when an address is not
- * found, at most once a second), so a list made or changed by any means is seen without a restart.
+ * A list is looked at by the stamp of its list.yaml at every call, so one made
+ * or changed by any means is seen without a restart.  Aliases are known from a
+ * look at all lists, made again after a second when somebody asks for an
+ * address that is no list's name.
  */
 #ifndef SEPTET_DOMAIN_LISTS_H
 #define SEPTET_DOMAIN_LISTS_H
+
+#include <stdbool.h>
 
 #include "common/base/sbuf.h"
 #include "common/base/strv.h"
@@ -24,6 +27,15 @@ enum lists_role {
 const char *lists_role_name(enum lists_role role);
 int lists_role_parse(const char *name, enum lists_role *role);
 
+/* What is put to a list's local part for each role, "" for posts first, text
+ * NULL last: the one table of them. */
+struct lists_suffix {
+	const char *text;       /* "-subscribe" */
+	enum lists_role role;
+	bool has_extension;     /* is of use with "+..." */
+};
+const struct lists_suffix *lists_suffixes(void);
+
 struct lists_match {
 	const struct list *list; /* owned by lists; valid until the next call
 	                          * that takes the struct lists */
@@ -35,16 +47,20 @@ struct lists;
 
 struct lists *lists_open(const struct site *site);
 void lists_close(struct lists **lists);
+/* The site's lists: directory. */
+const char *lists_folder(const struct lists *lists);
 
 /* A list by its name (its first address, any case): 1 and *list, 0 no such
  * list, -1 it cannot be read now (errno; *why says more where not NULL). */
 int lists_get(struct lists *lists, const char *name, const struct list **list,
     struct sbuf *why) __attribute__((warn_unused_result));
 /* What an address stands for.  An exact list name or alias beats a role
- * suffix; -subscribe is -join, -unsubscribe is -leave.  Compared by
- * address_key.  1, 0 (not ours), -1 (errno: ask again later; a lists directory
- * that cannot be read, or a list.yaml that is broken or missing).  *match is
- * cleared first; lists_match_free. */
+ * suffix; -subscribe is -join, -unsubscribe is -leave.  Any of them, posts
+ * too, may have an extension (an MTA with recipient_delimiter lets it pass).
+ * "postmaster" without a domain is the site's.  1; 0 (not ours); -1 (errno: ask
+ * again later; the lists directory cannot be read, the list.yaml is broken or
+ * missing, or that of another list of the domain is, so that nobody knows its
+ * aliases).  *match is cleared first; lists_match_free. */
 int lists_resolve(struct lists *lists, const char *address,
     struct lists_match *match) __attribute__((warn_unused_result));
 void lists_match_free(struct lists_match *match);

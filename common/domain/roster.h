@@ -44,7 +44,8 @@ struct roster;
  * mode is STORE_CREATE. */
 struct roster *roster_open(const char *list_dir, enum store_mode mode);
 void roster_close(struct roster **r);
-/* For effects and transactions over several calls. */
+/* For effects and transactions over several calls, and for records of others:
+ * "NAME:...". */
 struct store *roster_store(struct roster *r);
 
 /* 1 and *m, 0 not a member, -1 errno (EINVAL: no address). */
@@ -55,7 +56,8 @@ int roster_get_id(struct roster *r, unsigned long long id,
 /* New member (m->id is set): 1 added, 0 is one already (nothing changed). */
 int roster_add(struct roster *r, struct roster_member *m)
     __attribute__((warn_unused_result));
-/* Write a changed member back (found by id's key). */
+/* Write a changed member back, found by its id; its address may have changed.
+ * ENOENT: no such id; EEXIST: another has that address. */
 int roster_set(struct roster *r, const struct roster_member *m)
     __attribute__((warn_unused_result));
 /* 1 removed, 0 was none, -1. */
