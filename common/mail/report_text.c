@@ -39,8 +39,8 @@ static const char *const subjects[] = {
 	"failed mail", "message delayed", "delayed mail", "delivery delayed",
 	"returned to sender", "returning message to sender",
 	"error sending your mail", "user unknown", "unknown user",
-	"processing error", "loop alert", "could not send message",
-	"could not send mail", "unable to deliver", "errors from",
+	"processing error", "could not send message",
+	"could not send mail", "unable to deliver", "server: errors from",
 	"unzustellbar", "nicht zugestellt", "zustellung", "non remis",
 	"non distribu", "no entregado", "no se pudo entregar",
 	"mancata consegna", "nie dostarczon", "onbestelbaar",
@@ -572,6 +572,26 @@ is_subject_of_bounce(const struct report_source *source)
 	    find_any(subject, subjects, COUNT(subjects)) != NULL;
 }
 
+/* Where no mail system says that it speaks, a person may: then only what comes
+ * with the reason of a mail server is believed. */
+static bool
+has_reason(const struct report_source *source, const struct report *r)
+{
+	size_t i;
+
+	if (source->failed.len > 0 || source->is_status ||
+	    is_from_mailer(source))
+		return true;
+	if (source->is_auto && !is_subject_of_bounce(source))
+		return false;
+	for (i = 0; i < r->n; i++) {
+		if (r->recipients[i].code != 0 ||
+		    r->recipients[i].status[0] != '\0')
+			return true;
+	}
+	return false;
+}
+
 bool
 report_text_is_likely(const struct report_source *source)
 {
@@ -605,6 +625,8 @@ report_text_read(const struct report_source *source, struct report *out)
 		move_all(&s.strong, out);
 	else if (s.weak.n > 0)
 		move_all(&s.weak, out);
+	if (out->n > 0 && !has_reason(source, out))
+		report_free(out);
 	if (out->n > 0)
 		kind = s.kind;
 	else if (s.is_sure)

@@ -2,8 +2,8 @@
  *
  * template - texts of notices: a header part, a blank line, a body
  *
- * {{name}} is replaced by a value; an unknown name is an error of the template,
- * found by template_check.  A line "{{#name}}" ... "{{/name}}" (alone on their
+ * {{name}} is replaced by a value; an unknown name, or braces that are no name,
+ * are errors of the template.  A line "{{#name}}" ... "{{/name}}" (alone on their
  * lines, not nested) is kept only where name has a value that is not empty.
  */
 #ifndef SEPTET_MAIL_TEMPLATE_H
@@ -20,7 +20,8 @@ struct template_value {
 
 /* Append text with values (ended by a NULL name) put in.  A value goes into
  * the first part (up to the first blank line) with its controls made spaces, so that it cannot
- * start a field.  0, or -1 and *why names the line and the unknown name. */
+ * start a field.  0, or -1 (EINVAL; out as it was) and *why (appended to, may be
+ * NULL) names the line and the unknown name. */
 int template_fill(const char *text, const struct template_value *values,
     struct sbuf *out, struct sbuf *why) __attribute__((warn_unused_result));
 
