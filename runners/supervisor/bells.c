@@ -27,6 +27,7 @@ bells_init(struct bells *b, size_t n, int64_t timer, int64_t mono)
 		return -1;
 	b->n = n;
 	for (i = 0; i < n; i++) {
+		b->queues[i].is_stale = true;
 		b->queues[i].due = BELLS_NEVER;
 		b->queues[i].next_poll = BELLS_NEVER;
 	}
@@ -63,6 +64,13 @@ bells_ring_all(struct bells *b)
 		b->queues[i].is_rung = true;
 }
 
+void
+bells_set_stale(struct bells *b, size_t queue)
+{
+	b->queues[queue].is_stale = true;
+	b->queues[queue].rung_due = 0;
+}
+
 /* A due time that was rung for and is still there is the runner's trouble
  * (an entry that it cannot take now): ringing for it again at once would
  * keep both busy for nothing.  The slow timer rings for it. */
@@ -72,6 +80,7 @@ bells_set_due(struct bells *b, size_t queue, int64_t due)
 	struct bells_queue *q;
 
 	q = &b->queues[queue];
+	q->is_stale = false;
 	q->due = due > q->rung_due ? due : BELLS_NEVER;
 }
 
@@ -80,6 +89,7 @@ tick_queue(struct bells_queue *q, int64_t mono, int64_t wall)
 {
 	if (q->due <= wall) {
 		q->is_rung = true;
+		q->is_stale = true;
 		q->rung_due = q->due;
 		q->due = BELLS_NEVER;
 	}
@@ -99,6 +109,8 @@ bells_tick(struct bells *b, int64_t mono, int64_t wall)
 	if (b->next_slow > mono)
 		return false;
 	b->next_slow = mono + b->timer;
+	for (i = 0; i < b->n; i++)
+		b->queues[i].is_stale = true;
 	bells_ring_all(b);
 	return true;
 }
@@ -132,7 +144,7 @@ bells_wait(const struct bells *b, int64_t mono, int64_t wall)
 
 	wait = earlier(BELLS_NEVER, b->next_slow, mono);
 	for (i = 0; i < b->n; i++) {
-		if (b->queues[i].is_rung)
+		if (b->queues[i].is_rung || b->queues[i].is_stale)
 			return 0;
 		wait = earlier(wait, b->queues[i].due, wall);
 		wait = earlier(wait, b->queues[i].next_poll, mono);

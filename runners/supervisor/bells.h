@@ -17,6 +17,7 @@
 
 struct bells_queue {
 	bool is_rung;           /* waits to be taken */
+	bool is_stale;          /* due is not known: to be looked up */
 	int64_t due;            /* wall; BELLS_NEVER: nothing is deferred */
 	int64_t rung_due;       /* wall; the latest due time already rung for */
 	int64_t poll;           /* between rings, mono; 0: not polled */
@@ -39,10 +40,13 @@ void bells_set_poll(struct bells *b, size_t queue, int64_t poll, int64_t mono);
 
 void bells_ring(struct bells *b, size_t queue);
 void bells_ring_all(struct bells *b);
-/* Something is due in this queue at `due`. */
+/* Something was deferred in this queue: due is to be looked up afresh, and what
+ * it says counts though it be of the past. */
+void bells_set_stale(struct bells *b, size_t queue);
+/* What was looked up: the earliest due time after rung_due, or BELLS_NEVER. */
 void bells_set_due(struct bells *b, size_t queue, int64_t due);
-/* Turn the time that has come into rings.  True where the slow timer is among
- * what came: then every hint is to be taken afresh too. */
+/* Turn the time that has come into rings; a due time that has come is stale.
+ * True where the slow timer is among what came: then all are stale. */
 bool bells_tick(struct bells *b, int64_t mono, int64_t wall);
 /* Is this queue to be rung?  Once for each ring. */
 bool bells_take(struct bells *b, size_t queue);

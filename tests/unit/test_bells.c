@@ -34,8 +34,11 @@ setup(void)
 	size_t i;
 
 	ck_assert_int_eq(bells_init(&bells, 3, TIMER, 1000), 0);
-	for (i = 0; i < 3; i++)
+	for (i = 0; i < 3; i++) {
+		ck_assert(bells.queues[i].is_stale);
+		bells_set_due(&bells, i, BELLS_NEVER);
 		ck_assert(bells_take(&bells, i));
+	}
 }
 
 static void
@@ -64,8 +67,11 @@ START_TEST(test_slow_timer)
 	ck_assert(!bells_tick(&bells, 1000 + TIMER - 1, 0));
 	ck_assert(!bells_take(&bells, 0));
 	ck_assert(bells_tick(&bells, 1000 + TIMER, 0));
-	for (i = 0; i < 3; i++)
+	for (i = 0; i < 3; i++) {
 		ck_assert(bells_take(&bells, i));
+		ck_assert(bells.queues[i].is_stale);
+		bells_set_due(&bells, i, BELLS_NEVER);
+	}
 	ck_assert_int_eq(bells_wait(&bells, 1000 + TIMER, 0), TIMER);
 }
 END_TEST
@@ -76,6 +82,7 @@ START_TEST(test_no_timer_is_never)
 
 	ck_assert_int_eq(bells_init(&none, 1, 0, 1000), 0);
 	ck_assert(bells_take(&none, 0));
+	bells_set_due(&none, 0, BELLS_NEVER);
 	ck_assert(bells_wait(&none, 5000, 5000) == BELLS_NEVER);
 	ck_assert(!bells_tick(&none, INT64_MAX - 1, INT64_MAX - 1));
 	ck_assert(!bells_take(&none, 0));
@@ -92,6 +99,8 @@ START_TEST(test_due)
 	bells_tick(&bells, 1000, 70000);
 	ck_assert(bells_take(&bells, 2));
 	ck_assert(!bells_take(&bells, 1));
+	ck_assert_int_eq(bells_wait(&bells, 1000, 70000), 0);
+	bells_set_due(&bells, 2, BELLS_NEVER);
 	ck_assert_int_eq(bells_wait(&bells, 1000, 70000), TIMER);
 }
 END_TEST
@@ -108,6 +117,20 @@ START_TEST(test_due_is_rung_once)
 	ck_assert(!bells_take(&bells, 0));
 	bells_set_due(&bells, 0, 120000);
 	bells_tick(&bells, 1000, 120000);
+	ck_assert(bells_take(&bells, 0));
+}
+END_TEST
+
+/* What is deferred anew counts, though its minute was rung for already. */
+START_TEST(test_stale_looks_back)
+{
+	bells_set_due(&bells, 0, 60000);
+	bells_tick(&bells, 1000, 60000);
+	ck_assert(bells_take(&bells, 0));
+	bells_set_stale(&bells, 0);
+	ck_assert_int_eq(bells_wait(&bells, 1000, 61000), 0);
+	bells_set_due(&bells, 0, 60000);
+	bells_tick(&bells, 1000, 61000);
 	ck_assert(bells_take(&bells, 0));
 }
 END_TEST
@@ -279,6 +302,7 @@ bells_suite(void)
 	tcase_add_test(plan, test_no_timer_is_never);
 	tcase_add_test(plan, test_due);
 	tcase_add_test(plan, test_due_is_rung_once);
+	tcase_add_test(plan, test_stale_looks_back);
 	tcase_add_test(plan, test_poll);
 	tcase_add_test(plan, test_poll_does_not_catch_up);
 	suite_add_tcase(suite, plan);
