@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * pending - make list mail of an accepted post
+ */
+#ifndef SEPTET_PENDING_H
+#define SEPTET_PENDING_H
+
+#include "common/domain/listdb.h"
+#include "common/process/runner.h"
+
+void *pending_init(struct runner *r);
+int pending_handle(struct runner *r, struct entry *e);
+int pending_batch_end(struct runner *r);
+void pending_fini(struct runner *r, void *data);
+
+/* What the new header is made from. */
+struct head_input {
+	const struct site *site;
+	const struct list *list;
+	const char *id;         /* of the entry */
+	const char *message_id; /* with brackets: used where the header has none */
+	int64_t date;           /* Created: likewise */
+	bool is_smtp;           /* came by LMTP: said in Received */
+};
+
+/* Append the header that goes out (with its blank line): our fields on top,
+ * then the rest of the old one, byte for byte.  What was changed beyond
+ * mail-rules' removals is appended to *change, e.g. "subject-prefix
+ * dkim=breaks"; empty where nothing was. */
+void head_make(const struct head_input *in, const struct sbuf *old,
+    struct sbuf *out, struct sbuf *change);
+
+/* Write the distribution lists: the entry's own and a child for each further
+ * one.  *members is how many will get the post.  0, or -1 with errno. */
+int expand_roster(struct runner *r, struct entry *e, const struct list *list,
+    struct listdb *db, unsigned long *members);
+
+#endif
