@@ -3,7 +3,7 @@
  * roster - who is a member of a list: LISTS/NAME/members.tdb
  *
  * Beside the members, whose keys have an '@': "#id:N" is the key of member N,
- * "#next" the next ID and "#count" how many there are.
+ * "#ids" the next ID and how many members there are.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -17,9 +17,9 @@
 #include "common/domain/roster.h"
 #include "common/mail/address.h"
 
-/* Buckets of a new roster: 64 KiB of file for chains of a dozen records where
+/* Buckets of a new roster: 128 KiB of file for chains of six records where
  * a list has 100,000 members. */
-#define HASH_HINT 16384
+#define HASH_HINT 32768
 
 struct roster {
 	struct store *store;
@@ -224,8 +224,11 @@ format_member(const struct roster_member *m, struct sbuf *out)
 	sbuf_printf(out, "\tstatus=%s\tmode=%s", status_names[m->status],
 	    mode_names[m->mode]);
 	add_word(out, "lang", &m->language);
-	sbuf_printf(out, "\tjoined=%" PRId64 "\tscore=%u\tscored=%" PRId64,
-	    m->joined, m->score, m->scored);
+	sbuf_printf(out, "\tjoined=%" PRId64, m->joined);
+	if (m->score != 0 || m->scored != 0) {
+		sbuf_printf(out, "\tscore=%u\tscored=%" PRId64, m->score,
+		    m->scored);
+	}
 	if (m->other.len > 0) {
 		sbuf_addc(out, '\t');
 		sbuf_add(out, m->other.data, m->other.len);
@@ -271,40 +274,35 @@ roster_get_id(struct roster *r, unsigned long long id,
 	return found == 1 ? get_by_key(r, sbuf_str(&r->key), m) : found;
 }
 
-/* A counter's value; 0 where there is none. */
+struct counters {
+	unsigned long long next, count;
+};
+
 static int
-get_counter(struct roster *r, const char *name, unsigned long long *value)
+get_counters(struct roster *r, struct counters *c)
 {
-	*value = 0;
-	if (store_get(r->store, name, &r->value) == -1) {
+	*c = (struct counters){.next = 1};
+	if (store_get(r->store, "#ids", &r->value) == -1) {
 		return -1;
 	}
-	*value = strtoull(sbuf_str(&r->value), NULL, 10);
+	if (r->value.len > 0 && sscanf(sbuf_str(&r->value),
+	    "next=%llu count=%llu", &c->next, &c->count) != 2) {
+		errno = EIO;
+		return -1;
+	}
 	return 0;
 }
 
 /* One width, so that TDB writes it in place. */
 static int
-put_counter(struct roster *r, const char *name, unsigned long long value)
+put_counters(struct roster *r, const struct counters *c)
 {
-	char text[24];
+	char text[64];
+	int n;
 
-	snprintf(text, sizeof(text), "%020llu", value);
-	return store_put(r->store, name, text, 20);
-}
-
-static int
-change_count(struct roster *r, int by)
-{
-	unsigned long long count;
-
-	if (get_counter(r, "#count", &count) == -1) {
-		return -1;
-	}
-	if (by < 0 && count == 0) {
-		return 0;
-	}
-	return put_counter(r, "#count", by < 0 ? count - 1 : count + 1);
+	n = snprintf(text, sizeof(text), "next=%020llu count=%020llu", c->next,
+	    c->count);
+	return store_put(r->store, "#ids", text, (size_t)n);
 }
 
 static int
@@ -317,22 +315,24 @@ put_member(struct roster *r, const char *key, const struct roster_member *m)
 static int
 add_within(struct roster *r, struct roster_member *m)
 {
-	unsigned long long next;
+	struct counters c;
 	char index[32];
-	int found;
+	int added;
 
-	found = store_get(r->store, sbuf_str(&m->key), &r->value);
-	if (found != 0) {
-		return found == -1 ? -1 : 0;
-	}
-	if (get_counter(r, "#next", &next) == -1) {
+	if (get_counters(r, &c) == -1) {
 		return -1;
 	}
-	m->id = next == 0 ? 1 : next;
+	m->id = c.next++;
+	c.count++;
+	format_member(m, &r->value);
+	added = store_insert(r->store, sbuf_str(&m->key), r->value.data,
+	    r->value.len);
+	if (added != 1) {
+		m->id = 0;
+		return added;
+	}
 	id_key(m->id, index);
-	if (put_counter(r, "#next", m->id + 1) == -1 ||
-	    change_count(r, 1) == -1 ||
-	    put_member(r, sbuf_str(&m->key), m) == -1 ||
+	if (put_counters(r, &c) == -1 ||
 	    store_put(r->store, index, m->key.data, m->key.len) == -1) {
 		return -1;
 	}
@@ -409,15 +409,20 @@ static int
 remove_within(struct roster *r, const char *key)
 {
 	struct roster_member m = {0};
+	struct counters c;
 	char index[32];
 	int found;
 
 	found = get_by_key(r, key, &m);
 	if (found == 1) {
 		id_key(m.id, index);
-		if (store_delete(r->store, key) == -1 ||
-		    store_delete(r->store, index) == -1 ||
-		    change_count(r, -1) == -1) {
+		if (get_counters(r, &c) == -1) {
+			found = -1;
+		}
+		c.count -= c.count > 0;
+		if (found == -1 || put_counters(r, &c) == -1 ||
+		    store_delete(r->store, key) == -1 ||
+		    store_delete(r->store, index) == -1) {
 			found = -1;
 		}
 	}
@@ -516,7 +521,7 @@ roster_each(struct roster *r, bool is_sorted,
 long long
 roster_count(struct roster *r)
 {
-	unsigned long long count;
+	struct counters c;
 
-	return get_counter(r, "#count", &count) == -1 ? -1 : (long long)count;
+	return get_counters(r, &c) == -1 ? -1 : (long long)c.count;
 }

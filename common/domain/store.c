@@ -337,6 +337,21 @@ store_put(struct store *s, const char *key, const void *value, size_t n)
 }
 
 int
+store_insert(struct store *s, const char *key, const void *value, size_t n)
+{
+	int result = 1;
+
+	if (store_begin(s) == -1) {
+		return -1;
+	}
+	if (tdb_store(s->tdb, key_of(key), data_of(value, n), TDB_INSERT) ==
+	    -1) {
+		result = tdb_error(s->tdb) == TDB_ERR_EXISTS ? 0 : fail(s);
+	}
+	return store_end(s, result);
+}
+
+int
 store_delete(struct store *s, const char *key)
 {
 	int result = 1;
@@ -385,9 +400,15 @@ store_each(struct store *s, const char *prefix,
 {
 	struct walk w = {.prefix = prefix, .prefix_len = strlen(prefix),
 	    .fn = fn, .ctx = ctx};
+	bool is_locked;
 	int n;
 
+	/* With the whole file locked TDB leaves out two locks a record. */
+	is_locked = s->depth == 0 && tdb_lockall_read(s->tdb) == 0;
 	n = tdb_traverse_read(s->tdb, visit, &w);
+	if (is_locked) {
+		tdb_unlockall_read(s->tdb);
+	}
 	sbuf_free(&w.key);
 	sbuf_free(&w.value);
 	if (n == -1) {

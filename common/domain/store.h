@@ -32,6 +32,9 @@ int store_get(struct store *s, const char *key, struct sbuf *value)
     __attribute__((warn_unused_result));
 int store_put(struct store *s, const char *key, const void *value, size_t n)
     __attribute__((warn_unused_result));
+/* 1 put, 0 there already (nothing changed), -1. */
+int store_insert(struct store *s, const char *key, const void *value, size_t n)
+    __attribute__((warn_unused_result));
 /* 1 removed, 0 was not there, -1. */
 int store_delete(struct store *s, const char *key)
     __attribute__((warn_unused_result));
