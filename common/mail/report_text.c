@@ -69,7 +69,7 @@ static const char *const leads[] = {
 	"addresses failed", "address(es) failed",
 	"invalid final delivery userid", "delivery problems",
 	"attempted to send to", "addressed to", "was rejected by",
-	"your message to", "your mail to", "yet been delivered",
+	"your message to ", "your mail to ", "yet been delivered",
 	"rcpt to generated", "recipient:", "duplicated message-id in",
 	"nicht zugestellt werden", "nicht ausgeliefert", "folgende empf",
 	"folgenden empf", "folgende adresse", "folgenden adresse",
@@ -303,8 +303,7 @@ leading_address(const struct scan *s, const char *text, struct address *out)
 	if (out->start == p)
 		return 1;
 	return out->start[-1] == '<' && s->is_open &&
-	    is_name(p, (size_t)(out->start - 1 - p)) &&
-	    strlen(out->end) <= 2;
+	    is_name(p, (size_t)(out->start - 1 - p));
 }
 
 /* Set s->line to the next line: 1, or 0 at the end. */
