@@ -5,6 +5,7 @@
 #include "common/system/bell.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -72,7 +73,11 @@ enum bell
 bell_wait(int fd, int timeout_ms)
 {
 	int64_t deadline = -1;
+	int flags = fcntl(fd, F_GETFL);
 
+	/* poll(2) would wait for ever at the writing end of a pipe. */
+	if (flags == -1 || (flags & O_ACCMODE) == O_WRONLY)
+		return BELL_END;
 	if (timeout_ms >= 0)
 		deadline = clock_mono_ms() + timeout_ms;
 	while (wait_readable(fd, deadline)) {

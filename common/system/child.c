@@ -115,9 +115,9 @@ run(const struct child_spec *spec, char *const *env, int report)
 	ssize_t ignored;
 	int error, lifted;
 
+	sigfd_child_reset();
 	/* Where it cannot be lifted it may be lost, so nothing is tried. */
 	lifted = lift(report);
-	sigfd_child_reset();
 	if (lifted != -1 && place_descriptors(spec) == 0) {
 		close_others();
 		execve(spec->path, spec->argv, env);

@@ -11,7 +11,7 @@
 START_TEST(test_add)
 {
 	struct strv v = {0};
-	char text[16];
+	char text[32];
 
 	for (int i = 0; i < 100; i++) {
 		snprintf(text, sizeof(text), "item %d", i);
