@@ -8,10 +8,13 @@
 
 #include "common/base/xalloc.h"
 #include "common/mail/address.h"
+#include "common/mail/header.h"
 
-/* GMime calls itself once for every group inside a group; a colon opens one.
- * Unbounded, a header of colons ends the process by its stack. */
-#define COLONS_MAX 256
+/* GMime calls itself for every group inside a group, and looks through all that
+ * follows for every word that is no address: a megabyte of "a:" overran the
+ * stack, one of "a," took half an hour.  So it is given one address at a time,
+ * and none longer than this. */
+#define PIECE_MAX 4096
 #define GROUP_DEPTH_MAX 8
 
 struct gather {
@@ -83,36 +86,84 @@ take_list(struct gather *g, InternetAddressList *list, int depth)
 	}
 }
 
-/* Length of value up to the colon that is one too many. */
+/* Where the quoted string or comment that opens at text[i] ends: the offset of
+ * its last character, or of the NUL. */
 static size_t
-bounded_len(const char *value)
+quote_end(const char *text, size_t i)
 {
-	size_t n = 0, colons = 0;
+	char close = text[i] == '(' ? ')' : '"';
+	size_t depth = 1;
 
-	for (; value[n] != '\0'; n++) {
-		if (value[n] == ':' && ++colons > COLONS_MAX)
+	for (i++; text[i] != '\0'; i++) {
+		if (text[i] == '\\' && text[i + 1] != '\0')
+			i++;
+		else if (text[i] == close && --depth == 0)
 			break;
+		else if (text[i] == '(' && close == ')')
+			depth++;
 	}
-	return n;
+	return i;
+}
+
+/* Length up to the comma or semicolon that ends the address at text.  A route
+ * ("<@a.example,@b.example:ann@example.net>") has commas of its own. */
+static size_t
+piece_len(const char *text)
+{
+	bool is_route = false;
+	size_t i;
+
+	for (i = 0; text[i] != '\0'; i++) {
+		if (text[i] == '"' || text[i] == '(') {
+			i = quote_end(text, i);
+			if (text[i] == '\0')
+				break;
+		} else if (text[i] == '<') {
+			is_route = text[i + 1] == '@';
+		} else if (text[i] == '>') {
+			is_route = false;
+		} else if ((text[i] == ',' && !is_route) || text[i] == ';') {
+			break;
+		}
+	}
+	return i;
+}
+
+static void
+take_piece(struct gather *g, const char *text, size_t n)
+{
+	InternetAddressList *list;
+	char *piece;
+
+	if (n > PIECE_MAX) {
+		g->n_left++;
+		return;
+	}
+	piece = xstrndup(text, n);
+	if (*header_skip_cfws(piece) != '\0') {
+		list = internet_address_list_parse(NULL, piece);
+		if (list == NULL) {
+			g->n_left++;
+		} else {
+			take_list(g, list, 0);
+			g_object_unref(list);
+		}
+	}
+	free(piece);
 }
 
 size_t
 address_header(const char *value, size_t max, struct strv *out)
 {
 	struct gather g = {.out = out, .max = max};
-	InternetAddressList *list;
-	size_t n = bounded_len(value);
-	char *text;
 
-	if (value[n] != '\0')
-		g.n_left++;
-	text = xstrndup(value, n);
 	g_mime_init();
-	list = internet_address_list_parse(NULL, text);
-	free(text);
-	if (list == NULL)
-		return g.n_left;
-	take_list(&g, list, 0);
-	g_object_unref(list);
-	return g.n_left;
+	for (;;) {
+		size_t n = piece_len(value);
+
+		take_piece(&g, value, n);
+		if (value[n] == '\0')
+			return g.n_left;
+		value += n + 1;
+	}
 }
