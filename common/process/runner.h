@@ -60,6 +60,11 @@ const char *runner_exit(const struct runner *r, const char *exit);
 /* Defer with backoff by the number of defers in its journal since it came to
  * this queue; past the site's give_up it is buried with the reason. */
 void runner_defer(struct runner *r, struct entry *e, const char *why);
+/* The list of the entry's List field: 1 and *list (valid until the next look-up),
+ * or 0, and the entry has an outcome: buried (no such field, the list is gone)
+ * or deferred (it cannot be read now). */
+int runner_list(struct runner *r, struct entry *e, const struct list **list)
+    __attribute__((warn_unused_result));
 /* Ask command for an automatic mail: a child (letter 'n', exit "notice") with
  * Kind: notice, Role: notice, Notice: and the given words ("held
  * to=owners"), sharing the message.  NULL with errno, or where there is no exit

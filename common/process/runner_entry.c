@@ -103,6 +103,26 @@ runner_defer(struct runner *r, struct entry *e, const char *why)
 	entry_defer(e, clock_ms() + backoff_delay(attempts, salt), why);
 }
 
+int
+runner_list(struct runner *r, struct entry *e, const struct list **list)
+{
+	const char *name = envelope_get(entry_envelope(e), "List");
+	struct sbuf why = {0};
+	int rc;
+
+	if (name == NULL) {
+		entry_bury(e, "no List field: inbound has not seen this");
+		return 0;
+	}
+	rc = lists_get(r->lists, name, list, &why);
+	if (rc == 0)
+		entry_bury(e, "the list is gone");
+	else if (rc == -1)
+		runner_defer(r, e, why.len > 0 ? why.data : strerror(errno));
+	sbuf_free(&why);
+	return rc == 1;
+}
+
 struct child *
 runner_notice(struct runner *r, struct entry *e, const char *words)
 {

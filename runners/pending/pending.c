@@ -82,24 +82,11 @@ number(struct entry *e, const struct list *list, struct listdb *db)
 int
 pending_handle(struct runner *r, struct entry *e)
 {
-	const char *name = envelope_get(entry_envelope(e), "List");
 	struct listdb *db = runner_data(r);
 	const struct list *list;
-	struct sbuf why = {0};
 	unsigned long members;
-	int rc;
 
-	if (name == NULL) {
-		entry_bury(e, "no List field: no inbound has seen this");
-		return 0;
-	}
-	rc = lists_get(runner_lists(r), name, &list, &why);
-	if (rc == 0)
-		entry_bury(e, "the list is gone");
-	else if (rc == -1)
-		runner_defer(r, e, sbuf_str(&why));
-	sbuf_free(&why);
-	if (rc != 1)
+	if (!runner_list(r, e, &list))
 		return 0;
 	/* Only what is certain first: a list's number is not spent on a post
 	 * that cannot be made. */
