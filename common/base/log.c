@@ -39,7 +39,9 @@ log_setup(const char *program, enum log_level level)
 int
 log_level_parse(const char *str, enum log_level *level)
 {
-	for (size_t i = 0; i < sizeof(level_names) / sizeof(*level_names); i++) {
+	size_t n = sizeof(level_names) / sizeof(*level_names);
+
+	for (size_t i = 0; i < n; i++) {
 		if (strcmp(level_names[i], str) == 0) {
 			*level = (enum log_level)i;
 			return 0;

@@ -4,8 +4,8 @@
  *
  * 2026-11-20T09:00:00.123Z septet-inbound info id=... list=... key=value
  *
- * Controls (C1 too) and invalid UTF-8 in the text after the level are escaped as
- * in esc.h, so that no byte from outside can end a line or move a terminal's
+ * Controls (C1 too) and invalid UTF-8 in the text after the level are escaped
+ * as in esc.h, so that no byte from outside can end a line or move a terminal's
  * cursor; a backslash stays, since a value that comes from outside and may hold
  * spaces goes through kv_add, which has escaped it.  A line is one write(2) of
  * at most 4 KiB, a longer one ends in "...".  errno is kept.  Never bodies or

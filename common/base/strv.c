@@ -37,17 +37,17 @@ strv_has(const struct strv *v, const char *str)
 	return false;
 }
 
-static int
-lower(unsigned char c)
+static char
+lower(char c)
 {
-	return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c;
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
 /* strcasecmp would ask the locale; names in mail are compared as ASCII. */
 static bool
 is_equal_nocase(const char *a, const char *b)
 {
-	while (*a != '\0' && lower((unsigned char)*a) == lower((unsigned char)*b)) {
+	while (*a != '\0' && lower(*a) == lower(*b)) {
 		a++;
 		b++;
 	}

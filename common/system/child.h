@@ -10,7 +10,7 @@
 struct child_spec {
 	const char *path;        /* program; no search in PATH */
 	char *const *argv;
-	char *const *env;        /* extra NAME=value, NULL-terminated, or NULL */
+	char *const *env;        /* extra NAME=value, NULL-ended, or NULL */
 	int in;                  /* its standard input; -1: /dev/null */
 	int out;                 /* -1: ours */
 	int err;                 /* -1: ours */

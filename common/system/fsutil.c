@@ -49,7 +49,8 @@ fs_open_regular(int dir, const char *path, int flags, struct stat *st)
 	if (st == NULL)
 		st = &own;
 	flags &= ~(O_CREAT | O_EXCL);
-	fd = io_openat(dir, path, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0);
+	flags |= O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+	fd = io_openat(dir, path, flags, 0);
 	if (fd == -1) {
 		errno = open_errno(errno);
 		return -1;
@@ -206,7 +207,8 @@ replace_in(int parent, const char *name, const struct content *content)
 	else if (close(fd) == -1 && errno != EINTR)
 		result = -1;
 	if (result == 0)
-		result = io_renameat(parent, sbuf_str(&temporary), parent, name);
+		result = io_renameat(parent, sbuf_str(&temporary), parent,
+		    name);
 	if (result == -1)
 		remove_temporary(parent, sbuf_str(&temporary));
 	sbuf_free(&temporary);

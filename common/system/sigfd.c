@@ -55,7 +55,7 @@ sigfd_child_reset(void)
 	struct sigaction by_default = {.sa_handler = SIG_DFL};
 	sigset_t none;
 
-	/* SIGKILL, SIGSTOP and libc's own refuse; they are as they should be. */
+	/* SIGKILL, SIGSTOP and libc's own refuse; they need no reset. */
 	for (int signal_number = 1; signal_number <= SIGRTMAX; signal_number++)
 		sigaction(signal_number, &by_default, NULL);
 	sigemptyset(&none);

@@ -197,7 +197,9 @@ watch_add_dir(struct watcher *w, const char *path)
 		unwatch(w->fd, wd);
 		return -1;
 	}
-	w->dirs[w->n++] = (struct watch_dir){wd, copy};
+	w->dirs[w->n].wd = wd;
+	w->dirs[w->n].path = copy;
+	w->n++;
 	return 0;
 }
 
