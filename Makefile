@@ -27,7 +27,8 @@ WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes \
 # GLib's headers want its own include folders; -isystem keeps our warnings ours.
 PKGS := gmime-3.0 tdb yaml-0.1 libsodium libidn2 zlib openssl libgsasl
 PKG_CFLAGS := $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags $(PKGS)))
-CPPFLAGS += -I. -D_GNU_SOURCE \
+VERSION := 0.1
+CPPFLAGS += -I. -D_GNU_SOURCE -DSEPTET_VERSION='"$(VERSION)"' \
 	-DSEPTET_SITE_FILE='"$(SYSCONFDIR)/septet.yaml"' \
 	-DSEPTET_LIBEXEC='"$(PREFIX)/lib/septet"' \
 	-DSEPTET_DATADIR='"$(PREFIX)/share/septet"'
@@ -48,20 +49,27 @@ UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/%)
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 
+# make V=1 shows the commands.
+V ?= 0
+Q := $(if $(filter 1,$(V)),,@)
+
 all: $(BINARIES)
 
 $(LIB): $(COMMON_OBJ)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	@echo "  AR    $@"
+	$(Q)$(AR) rcs $@ $^
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+	@echo "  CC    $<"
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
 define program_rule
 $(BUILD)/bin/$(call PROGRAM,$(1)): $$(patsubst %.c,$(BUILD)/obj/%.o,$$(sort $$(wildcard runners/$(1)/*.c))) $(LIB)
 	@mkdir -p $$(@D)
-	$$(CC) $$(LDFLAGS_ALL) -o $$@ $$^ $$(LIBS)
+	@echo "  LINK  $$@"
+	$(Q)$$(CC) $$(LDFLAGS_ALL) -o $$@ $$^ $$(LIBS)
 endef
 $(foreach r,$(RUNNERS),$(eval $(call program_rule,$(r))))
 
@@ -72,7 +80,7 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(LIB)
 	@extra=$$(sed -n 's/.*test-objects: *\([^*]*\).*/\1/p' tests/unit/$*.c); \
 	objs=; for s in $$extra; do objs="$$objs $(BUILD)/obj/$${s%.c}.o"; done; \
 	test -z "$$objs" || $(MAKE) --no-print-directory $$objs; \
-	echo "LINK $@"; \
+	echo "  LINK  $@"; \
 	$(CC) $(LDFLAGS_ALL) -o $@ $< $$objs $(LIB) \
 	    $$($(PKG_CONFIG) --libs check) $(LIBS)
 
