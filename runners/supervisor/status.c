@@ -119,24 +119,8 @@ tell_reloading(void)
 	tell_manager(text);
 }
 
-void
-status_phase(struct supervisor *s, enum phase phase)
-{
-	log_info("supervisor state=%s was=%s", phase_names[phase],
-	    phase_names[s->phase]);
-	s->phase = phase;
-	s->since = clock_ms();
-	s->is_dirty = true;
-	if (phase == PHASE_CHECKING)
-		tell_reloading();
-	else if (phase == PHASE_STOPPING)
-		tell_manager("STOPPING=1");
-	else if (phase == PHASE_RUNNING)
-		status_ready(s);
-}
-
-void
-status_ready(struct supervisor *s)
+static void
+tell_ready(struct supervisor *s)
 {
 	char text[96];
 
@@ -149,6 +133,24 @@ status_ready(struct supervisor *s)
 		log_warn("--ready-fd: %s", strerror(errno));
 	io_close(&s->options.ready_fd);
 	s->options.ready_fd = -1;
+}
+
+void
+status_phase(struct supervisor *s, enum phase phase)
+{
+	log_info("supervisor state=%s was=%s", phase_names[phase],
+	    phase_names[s->phase]);
+	s->phase = phase;
+	s->since = clock_ms();
+	/* Who is told that we are ready may look at the status file next. */
+	status_write(s);
+	s->is_dirty = true;
+	if (phase == PHASE_CHECKING)
+		tell_reloading();
+	else if (phase == PHASE_STOPPING)
+		tell_manager("STOPPING=1");
+	else if (phase == PHASE_RUNNING)
+		tell_ready(s);
 }
 
 /* What an instance says about itself beyond its state is on its own lines. */

@@ -172,6 +172,5 @@ void status_log(struct supervisor *s, const struct instance *i,
 /* Make site->log the standard error.  0, or -1. */
 int status_open_log(const struct site *site)
     __attribute__((warn_unused_result));
-void status_ready(struct supervisor *s);
 
 #endif
