@@ -50,6 +50,23 @@ bool report_text_is_likely(const struct report_source *source);
 enum report_kind report_text_read(const struct report_source *source,
     struct report *out);
 
+enum report_words {
+	REPORT_WORDS_MAILER,    /* From says that a mail system speaks */
+	REPORT_WORDS_SUBJECT,   /* Subject says that a mail was not delivered */
+	REPORT_WORDS_DELAY,     /* the mailer still tries */
+	REPORT_WORDS_CUT        /* here begins the returned message */
+};
+
+/* Where a phrase of that table ends in text, or NULL. */
+const char *report_words_find(enum report_words table, const char *text);
+/* The first end beyond text + from of a phrase that leads to addresses. */
+const char *report_words_lead(const char *text, size_t from);
+/* Does a header of a returned message begin on this line? */
+bool report_words_is_field(const char *line);
+/* Length of a label of a recipient at p ("Recipient:", without the colon), or
+ * 0. */
+size_t report_words_label(const char *p);
+
 /* Find out the status that a diagnostic tells: an RFC 3463 code in it, else one
  * for its words, else "".  Empties out. */
 void report_reason_status(const char *text, struct sbuf *out);

@@ -3,9 +3,9 @@
  * report_text - bounces of mailers that write no RFC 3464 report
  *
  * No form of any one mailer is followed.  What they share is read: a sentence
- * that says whom the mail did not reach (leads), followed by addresses at the
+ * that says whom the mail did not reach (a lead), followed by addresses at the
  * beginning of lines; or lines that have an address and a reason together.
- * The tables below are all there is to extend.
+ * The words are in report_words.c.
  */
 #include <ctype.h>
 #include <stdint.h>
@@ -17,124 +17,7 @@
 #define LINE_MAX_LOOKED 1000
 #define ADDRESS_LOOKED 320
 #define REASON_LINES 8
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-/* From says that a mail system speaks. */
-static const char *const mailers[] = {
-	"mailer-daemon", "mailer daemon", "postmaster", "post_master",
-	"mail delivery", "mail.delivery", "delivery subsystem",
-	"delivery system", "mdaemon@", "system administrator",
-	"mail administrator", "smtp_mail_service", "mailerdaemon",
-};
-
-/* Subject says that a mail did not get through. */
-static const char *const subjects[] = {
-	"undeliver", "returned mail", "failure notice", "failure delivery",
-	"delivery failure", "delivery fail", "delivery status",
-	"delivery problem", "delivery error", "delivery has failed",
-	"delivery report", "delivery notification", "not delivered",
-	"not be delivered", "delivery unsuccessful", "mail failure",
-	"mail system error", "mail error", "nondeliver", "non-deliver",
-	"failed mail", "message delayed", "delayed mail", "delivery delayed",
-	"returned to sender", "returning message to sender",
-	"error sending your mail", "user unknown", "unknown user",
-	"processing error", "could not send message",
-	"could not send mail", "unable to deliver", "server: errors from",
-	"unzustellbar", "nicht zugestellt", "zustellung", "non remis",
-	"non distribu", "no entregado", "no se pudo entregar",
-	"mancata consegna", "nie dostarczon", "onbestelbaar",
-	"mensagem nao entregue", "\xe9\x80\x80\xe4\xbf\xa1",
-	"\xe9\x85\x8d\xe4\xbf\xa1",
-};
-
-/* Sentences that lead to the addresses which were not reached, on their own
- * line or after. */
-static const char *const leads[] = {
-	"not be delivered", "cannot be delivered", "not been delivered",
-	"not delivered", "was not delivered", "wasn't delivered",
-	"couldn't be delivered", "not be reached", "did not reach",
-	"unable to deliver", "able to deliver", "not deliver",
-	"error delivering", "trouble delivering", "problem delivering",
-	"problems delivering", "trying to deliver", "attempting to deliver",
-	"failed to deliver", "delivery failed", "delivery has failed",
-	"delivery to the following", "delevery to the following",
-	"delivery to these recipients", "has been delayed",
-	"is delayed for more than", "list of recipients",
-	"following recipient", "following address", "following user",
-	"these recipients", "recipients were affected",
-	"affected recipient", "undeliverable", "unknown user:",
-	"failed recipient", "error-for:", "intended recipient:",
-	"fatal errors", "permanent error", "transient", "address failed",
-	"addresses failed", "address(es) failed",
-	"invalid final delivery userid", "delivery problems",
-	"attempted to send to", "addressed to", "was rejected by",
-	"your message to ", "your mail to ", "yet been delivered",
-	"rcpt to generated", "recipient:", "duplicated message-id in",
-	"nicht zugestellt werden", "nicht ausgeliefert", "folgende empf",
-	"folgenden empf", "folgende adresse", "folgenden adresse",
-	"pas pu \xc3\xaatre", "impossible de remettre",
-	"no pudo ser entregado", "no se pudo entregar",
-	"no se ha podido entregar", "nao pode ser",
-	"n\xc3\xa3o p\xc3\xb4" "de ser",
-	"non \xc3\xa8 stato possibile", "impossibile recapitare",
-	"niet worden afgeleverd", "niet worden bezorgd",
-	"nie mog\xc5\x82" "a zosta\xc4\x87",
-	/* Japanese: failed to send, cannot be sent, not delivered */
-	"\xe9\x80\x81\xe4\xbf\xa1\xe3\x81\xab\xe5\xa4\xb1\xe6\x95\x97",
-	"\xe9\x80\x81\xe4\xbf\xa1\xe3\x81\xa7\xe3\x81\x8d\xe3\x81\xbe"
-	"\xe3\x81\x9b\xe3\x82\x93",
-	"\xe9\x85\x8d\xe4\xbf\xa1\xe3\x81\xa7\xe3\x81\x8d\xe3\x81\xbe"
-	"\xe3\x81\x9b\xe3\x82\x93",
-	/* Chinese: cannot be delivered */
-	"\xe6\x97\xa0\xe6\xb3\x95\xe9\x80\x81\xe8\xbe\xbe",
-	"\xe6\x97\xa0\xe6\xb3\x95\xe6\x8a\x95\xe9\x80\x92",
-};
-
-/* The mailer still tries. */
-static const char *const delays[] = {
-	"has been delayed", "is delayed", "been delayed", "message delayed",
-	"will be retried", "will continue to be made",
-	"delivery attempts will continue", "attempts will continue",
-	"this is a warning message only", "warning message only",
-	"only a temporary failure", "not yet been delivered",
-	"not yet been able to", "will keep trying", "will try again",
-	"still trying", "do not need to resend", "do not need to re-send",
-	"could not send message for past", "will continue trying",
-	"noch nicht zugestellt", "retry the delivery",
-};
-
-/* Here begins the message that was returned. */
-static const char *const cuts[] = {
-	"original message follows", "original mail as follows",
-	"message header follow", "message headers follow",
-	"message header is", "unsent message follows",
-	"unsent message below", "copy of the original message",
-	"copy of the message", "copy of your message", "below this line is",
-	"header of the original", "headers of the original",
-	"message reads (in part)", "returned message follows",
-	"returned message below", "returned mail follows", "old message:",
-	"message text follows", "start of returned message",
-	"top 20 lines", "begin forwarded message", "original message header",
-	"-- original message", "original headers", "the message follows",
-	"message content follows", "rejected message follows",
-};
-
-/* Fields of that message, where it follows without a word. */
-static const char *const cut_fields[] = {
-	"return-path:", "received: ", "delivered-to:", "message-id:",
-	"dkim-signature:", "mime-version:", "x-originating-ip:",
-	"domainkey-signature:", "x-mailer:",
-};
-
-/* What may stand before an address at the beginning of a line. */
-static const char *const labels[] = {
-	"recipient", "recipients", "failed recipient",
-	"recipient address", "recipient(s)", "email address", "e-mail address",
-	"address", "user", "smtp", "mailto", "rcpt to", "email", "e-mail",
-	"original recipient", "final recipient", "x-envelope-to",
-	"empf\xc3\xa4nger", "destinataire", "destinatario", "adresse",
-};
+#define DECORATION " \t*->\"'<=|[:"
 
 struct line {
 	const char *text;       /* without white space around it */
@@ -166,20 +49,6 @@ struct scan {
 	struct report strong;
 	struct report weak;
 };
-
-static const char *
-find_any(const char *text, const char *const *table, size_t n)
-{
-	const char *hit;
-	size_t i;
-
-	for (i = 0; i < n; i++) {
-		hit = strcasestr(text, table[i]);
-		if (hit != NULL)
-			return hit + strlen(table[i]);
-	}
-	return NULL;
-}
 
 static bool
 is_local(char c)
@@ -243,7 +112,7 @@ is_own(const struct scan *s, const char *address)
 
 	if (strcasestr(sbuf_str(&s->source->to), address) != NULL)
 		return true;
-	for (i = 0; i < COUNT(roles); i++) {
+	for (i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
 		if (strncasecmp(address, roles[i], strlen(roles[i])) == 0)
 			return strcasestr(sbuf_str(&s->source->from),
 			    strchr(address, '@')) != NULL;
@@ -286,17 +155,13 @@ static int
 leading_address(const struct scan *s, const char *text, struct address *out)
 {
 	const char *p = text;
-	size_t i, n;
+	size_t n;
 
-	p += strspn(p, " \t*->\"'<=|[:");
-	for (i = 0; i < COUNT(labels); i++) {
-		n = strlen(labels[i]);
-		if (strncasecmp(p, labels[i], n) == 0 && (p[n] == ':' ||
-		    (p[n] == ' ' && p[n + 1] == ':'))) {
-			p += n;
-			p += strspn(p, " \t*->\"'<=|[:");
-			i = (size_t)-1;         /* "Recipient: [SMTP:" */
-		}
+	p += strspn(p, DECORATION);
+	/* "Recipient: [SMTP:" */
+	while ((n = report_words_label(p)) > 0) {
+		p += n;
+		p += strspn(p, DECORATION);
 	}
 	if (!find_address(s, p, out))
 		return 0;
@@ -348,14 +213,9 @@ static bool
 is_cut(const struct scan *s)
 {
 	const char *text = sbuf_str(&s->copy);
-	size_t i;
 
-	for (i = 0; i < COUNT(cut_fields); i++) {
-		if (s->line.indent == 0 && strncasecmp(text, cut_fields[i],
-		    strlen(cut_fields[i])) == 0)
-			return true;
-	}
-	return find_any(text, cuts, COUNT(cuts)) != NULL;
+	return (s->line.indent == 0 && report_words_is_field(text)) ||
+	    report_words_find(REPORT_WORDS_CUT, text) != NULL;
 }
 
 /* What follows the address, up to the next one: the reason given for it. */
@@ -387,26 +247,6 @@ add_recipient(struct scan *s, struct report *to, const char *address,
 	sbuf_free(&ahead.window);
 	sbuf_free(&reason);
 	sbuf_free(&status);
-}
-
-/* A lead that ends on this line: what stands after it, or NULL. */
-static const char *
-find_lead(const struct scan *s)
-{
-	const char *window = sbuf_str(&s->window), *hit, *from;
-	const char *last = NULL;
-	size_t i;
-
-	for (i = 0; i < COUNT(leads); i++) {
-		for (from = window; (hit = strcasestr(from, leads[i])) != NULL;
-		    from = hit) {
-			hit += strlen(leads[i]);
-			if (hit > window + s->before + 1 &&
-			    (last == NULL || hit < last))
-				last = hit;
-		}
-	}
-	return last;
 }
 
 /* Lines of an SMTP dialogue: remember of whom it speaks.  True where there is
@@ -477,7 +317,7 @@ look_at_line(struct scan *s)
 	struct address address;
 	const char *lead, *text = sbuf_str(&s->copy);
 
-	lead = find_lead(s);
+	lead = report_words_lead(sbuf_str(&s->window), s->before + 1);
 	if (lead != NULL) {
 		s->is_open = true;
 		s->has_address = false;
@@ -506,12 +346,12 @@ find_kind(const struct report_source *source)
 		.text = sbuf_str(&source->text) };
 	enum report_kind kind = REPORT_FAILED;
 
-	if (find_any(sbuf_str(&source->subject), delays, COUNT(delays)) !=
-	    NULL || strcasestr(sbuf_str(&source->subject), "(delay)") != NULL)
+	if (report_words_find(REPORT_WORDS_DELAY,
+	    sbuf_str(&source->subject)) != NULL)
 		kind = REPORT_DELAYED;
 	while (kind == REPORT_FAILED && next_line(&s) == 1 && !is_cut(&s)) {
-		if (find_any(sbuf_str(&s.window), delays, COUNT(delays)) !=
-		    NULL)
+		if (report_words_find(REPORT_WORDS_DELAY,
+		    sbuf_str(&s.window)) != NULL)
 			kind = REPORT_DELAYED;
 	}
 	sbuf_free(&s.copy);
@@ -556,8 +396,8 @@ move_all(struct report *from, struct report *to)
 static bool
 is_from_mailer(const struct report_source *source)
 {
-	return find_any(sbuf_str(&source->from), mailers, COUNT(mailers)) !=
-	    NULL;
+	return report_words_find(REPORT_WORDS_MAILER,
+	    sbuf_str(&source->from)) != NULL;
 }
 
 static bool
@@ -568,7 +408,7 @@ is_subject_of_bounce(const struct report_source *source)
 	return strncasecmp(subject, "re:", 3) != 0 &&
 	    strncasecmp(subject, "fwd:", 4) != 0 &&
 	    strncasecmp(subject, "fw:", 3) != 0 &&
-	    find_any(subject, subjects, COUNT(subjects)) != NULL;
+	    report_words_find(REPORT_WORDS_SUBJECT, subject) != NULL;
 }
 
 /* Where no mail system says that it speaks, a person may: then only what comes
