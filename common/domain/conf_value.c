@@ -14,9 +14,12 @@
 #define TEN_YEARS_MS (3650LL * 86400 * 1000)
 #define SIZE_MOST (1ULL << 50)
 
+/* A key that is there twice is an error already; it is not an unknown one. */
 const struct conf_node *
 conf_get(const struct conf_node *map, const char *key)
 {
+	const struct conf_node *found = NULL;
+
 	if (map == NULL || map->kind != CONF_MAP) {
 		return NULL;
 	}
@@ -25,11 +28,10 @@ conf_get(const struct conf_node *map, const char *key)
 
 		if (strcmp(item->key, key) == 0) {
 			item->is_used = true;
-			return item->kind == CONF_SCALAR && item->is_null
-			    ? NULL : item;
+			found = found == NULL ? item : found;
 		}
 	}
-	return NULL;
+	return found == NULL || found->is_null ? NULL : found;
 }
 
 static const char *
