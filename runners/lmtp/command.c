@@ -15,7 +15,7 @@ do_lhlo(struct session *s, const char *arg)
 	const struct session_config *config = s->config;
 
 	if (*arg == '\0' || strchr(arg, ' ') != NULL) {
-		session_reply_error(s, "501 5.5.4 LHLO needs the name of the client");
+		session_reply_error(s, "501 5.5.4 LHLO needs your name");
 		return;
 	}
 	session_end_transaction(s);
@@ -25,7 +25,8 @@ do_lhlo(struct session *s, const char *arg)
 	    "250-ENHANCEDSTATUSCODES\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n",
 	    config->site);
 	if (s->is_forwarder)
-		session_reply(s, "250-XFORWARD NAME ADDR PROTO HELO PORT SOURCE");
+		session_reply(s,
+		    "250-XFORWARD NAME ADDR PROTO HELO PORT SOURCE");
 	if (config->size_limit != 0)
 		sbuf_printf(&s->out, "250 SIZE %llu\r\n", config->size_limit);
 	else
@@ -39,12 +40,14 @@ do_ehlo(struct session *s, const char *arg)
 	session_reply_error(s, "500 5.5.1 This is LMTP: say LHLO");
 }
 
-/* What room there is, asked before anything is begun: NULL or a refusal. */
+/* Is there room for the size that MAIL named?  NULL or a refusal. */
 static const char *
-ask_room(const struct session *s)
+judge_size(const struct session *s)
 {
 	const struct session_config *config = s->config;
 
+	if (config->size_limit != 0 && s->mail.size > config->size_limit)
+		return SESSION_TOO_BIG;
 	switch (config->ops->has_room(config->ctx, s->mail.size)) {
 	case 1:
 		return NULL;
@@ -58,7 +61,6 @@ ask_room(const struct session *s)
 static void
 do_mail(struct session *s, const char *arg)
 {
-	unsigned long long limit = s->config->size_limit;
 	const char *refusal;
 
 	if (s->state == STATE_MAIL) {
@@ -71,7 +73,7 @@ do_mail(struct session *s, const char *arg)
 		session_reply_error(s, refusal);
 		return;
 	}
-	refusal = limit != 0 && s->mail.size > limit ? SESSION_TOO_BIG : ask_room(s);
+	refusal = judge_size(s);
 	if (refusal != NULL) {
 		syntax_mail_clear(&s->mail);
 		session_reply(s, refusal);
@@ -137,7 +139,7 @@ do_data(struct session *s, const char *arg)
 		session_reply_error(s, "503 5.5.1 There is no valid recipient");
 		return;
 	}
-	refusal = ask_room(s);
+	refusal = judge_size(s);
 	if (refusal == NULL) {
 		s->message = config->ops->begin(config->ctx);
 		if (s->message == NULL)
@@ -195,8 +197,8 @@ static void
 do_help(struct session *s, const char *arg)
 {
 	(void)arg;
-	session_reply(s, "214 2.0.0 LHLO MAIL RCPT DATA RSET NOOP VRFY QUIT HELP; "
-	    "see septet-lmtp(8)");
+	session_reply(s, "214 2.0.0 LHLO MAIL RCPT DATA RSET NOOP VRFY QUIT "
+	    "HELP; see septet-lmtp(8)");
 }
 
 static void

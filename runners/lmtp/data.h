@@ -24,7 +24,7 @@ struct data {
 	enum data_header header;
 	bool has_field;
 	bool has_nul;
-	unsigned long long octets; /* unstuffed, CRLF as two: what SIZE counts */
+	unsigned long long octets; /* unstuffed, CRLF as two, as SIZE counts */
 	unsigned long long size; /* as on disk */
 	unsigned long long line; /* where the current header line begins */
 	unsigned long long body; /* offset of the body (header.h, header_end) */

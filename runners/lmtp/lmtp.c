@@ -189,7 +189,8 @@ dispatch(struct server *server, const struct epoll_event *event)
 
 	switch (source->kind) {
 	case SOURCE_BELL:
-		if (!server->is_stopping && bell_wait(source->fd, 0) == BELL_END)
+		if (!server->is_stopping &&
+		    bell_wait(source->fd, 0) == BELL_END)
 			begin_stop(server);
 		break;
 	case SOURCE_SIGNAL:

@@ -55,7 +55,7 @@ struct server {
 	struct store store;
 	struct session_config config;
 	struct sbuf scratch;
-	char *buffer;           /* LMTP_BUFFER bytes, between read and session */
+	char *buffer;           /* LMTP_BUFFER bytes, from read to session */
 	int epoll;
 	struct source bell;
 	struct source signals;

@@ -11,8 +11,8 @@
 static const char usage[] =
     "[--site FILE] [--log-level LEVEL]\n"
     "Takes mail in over LMTP and puts it into the queue inbound.\n"
-    "It stands at no queue: --queue and --instance change nothing, and --drain\n"
-    "makes no sense (a server has nothing to drain) and is refused.";
+    "It stands at no queue: --queue and --instance change nothing, and\n"
+    "--drain makes no sense (a server has nothing to drain) and is refused.";
 
 int
 main(int argc, char **argv)

@@ -301,7 +301,8 @@ session_answer(struct session *s, const struct session_verdict *verdicts)
 			sbuf_printf(&s->out, "250 2.0.0 Accepted as %s\r\n",
 			    verdicts[i].id);
 		else
-			session_reply(s, session_error_reply(verdicts[i].error));
+			session_reply(s,
+			    session_error_reply(verdicts[i].error));
 	}
 	s->errors = 0;
 	session_end_transaction(s);

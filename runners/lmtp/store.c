@@ -52,7 +52,8 @@ store_resolve(void *ctx, const char *address)
 	rc = lists_resolve(store->lists, whole.data, &match);
 	saved = errno;
 	if (rc == -1)
-		log_warn("cannot look up <%s>: %s", whole.data, strerror(saved));
+		log_warn("cannot look up <%s>: %s", whole.data,
+		    strerror(saved));
 	lists_match_free(&match);
 	sbuf_free(&whole);
 	return rc;
