@@ -16,8 +16,9 @@
 
 #define PART_DEPTH_MAX 16
 #define PART_MAX 200
-/* How much of a message is parsed at all. */
-#define PART_BYTES_MAX (1024 * 1024)
+/* How much of a message is parsed at all: what is read stands first, and GMime
+ * takes some 250 bytes of memory for every byte of the smallest parts. */
+#define PART_BYTES_MAX (256 * 1024)
 
 /* Parse the first PART_BYTES_MAX bytes from fd's current offset (blank lines
  * there are passed over).  0 and *out

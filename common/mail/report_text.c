@@ -8,7 +8,6 @@
  * The words are in report_words.c.
  */
 #include <ctype.h>
-#include <stdint.h>
 #include <string.h>
 #include <strings.h>
 
@@ -171,6 +170,24 @@ leading_address(const struct scan *s, const char *text, struct address *out)
 	    is_name(p, (size_t)(out->start - 1 - p));
 }
 
+/* s->line as a C string, with the typographic apostrophe as the tables have
+ * it. */
+static void
+copy_line(struct scan *s)
+{
+	const char *p = s->line.text, *end = p + s->line.len;
+
+	sbuf_truncate(&s->copy, 0);
+	while (p < end) {
+		if (end - p >= 3 && memcmp(p, "\xe2\x80\x99", 3) == 0) {
+			sbuf_addc(&s->copy, '\'');
+			p += 3;
+		} else {
+			sbuf_addc(&s->copy, *p++);
+		}
+	}
+}
+
 /* Set s->line to the next line: 1, or 0 at the end. */
 static int
 next_line(struct scan *s)
@@ -202,10 +219,9 @@ next_line(struct scan *s)
 	else
 		sbuf_set(&s->window, sbuf_str(&s->copy));
 	s->before = s->window.len;
+	copy_line(s);
 	sbuf_addc(&s->window, ' ');
-	sbuf_add(&s->window, s->line.text, s->line.len);
-	sbuf_truncate(&s->copy, 0);
-	sbuf_add(&s->copy, s->line.text, s->line.len);
+	sbuf_adds(&s->window, sbuf_str(&s->copy));
 	return 1;
 }
 

@@ -174,6 +174,11 @@ static const struct {
 	    "recipients:<br><a href=\"mailto:x@example.org\">"
 	    "a&#64;example.org</a><br>550 5.1.10 not found</p>",
 	    REPORT_FAILED, "a@example.org F 5.1.10 550;"},
+	{"typographic apostrophe", MAILER "Subject: Undeliverable: hello\n"
+	    "Content-Type: text/plain; charset=utf-8\n\n"
+	    "Your message wasn\xe2\x80\x99t delivered to a@example.org "
+	    "because the address couldn\xe2\x80\x99t be found.\n",
+	    REPORT_FAILED, "a@example.org F 5.1.1 0;"},
 	{"delay in words", MAILER "Subject: Warning\n\n"
 	    "Your message has not yet been delivered to:\n"
 	    "  a@example.org\nDelivery attempts will continue.\n",
