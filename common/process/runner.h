@@ -9,6 +9,7 @@
 #ifndef SEPTET_PROCESS_RUNNER_H
 #define SEPTET_PROCESS_RUNNER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -76,6 +77,9 @@ struct child *runner_notice(struct runner *r, struct entry *e,
 
 /* The bell's descriptor, for poll(2); read it only through bell_wait. */
 int runner_bell(const struct runner *r);
+/* Was --drain given?  The bell then rings once and ends, and all that waits is
+ * to be handled before the loop returns. */
+bool runner_is_drain(const struct runner *r);
 /* Claim the next entry that waits in new/ or is due: 1, 0 none now, -1 trouble
  * (errno, logged).  What is no entry is settled on the way. */
 int runner_next(struct runner *r, struct entry **e)

@@ -53,6 +53,12 @@ runner_bell(const struct runner *r)
 	return STDIN_FILENO;
 }
 
+bool
+runner_is_drain(const struct runner *r)
+{
+	return r->is_drain;
+}
+
 const char *
 runner_exit(const struct runner *r, const char *exit)
 {

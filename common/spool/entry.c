@@ -397,7 +397,7 @@ entry_result_open(const struct entry *e)
 	struct spool_path p;
 
 	return io_openat(e->spool->dir, spool_path(&p, "result/%s", e->id),
-	    O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, SPOOL_FILE_MODE);
+	    O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW, SPOOL_FILE_MODE);
 }
 
 int

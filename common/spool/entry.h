@@ -59,7 +59,8 @@ int entry_message_open(const struct entry *e)
  * -1: EFBIG over max. */
 int entry_header(const struct entry *e, size_t max, struct sbuf *out,
     off_t *body) __attribute__((warn_unused_result));
-/* Open rcpt/ID: O_RDONLY or O_RDWR; result/ID: O_APPEND, made where missing. */
+/* Open rcpt/ID: O_RDONLY or O_RDWR; result/ID: for reading and O_APPEND, made
+ * where missing. */
 int entry_rcpt_open(const struct entry *e, int flags)
     __attribute__((warn_unused_result));
 int entry_result_open(const struct entry *e)
