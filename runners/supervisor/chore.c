@@ -161,7 +161,10 @@ sweep_spool(const struct supervisor *s, struct spool *spool)
 
 	collect_queues(s, &queues);
 	result = recover_sweep(spool, &queues, SWEEP_AGE_MS, &count);
-	if (result == -1)
+	if (result == -1 && errno == ENOTSUP)
+		log_warn("sweep: %s has a folder that is no queue of the site "
+		    "file: no parts were swept", s->site->spool);
+	else if (result == -1)
 		log_error("sweep: %s", strerror(errno));
 	if (count.swept > 0 || count.failed > 0)
 		log_info("sweep: swept=%lu failed=%lu", count.swept,

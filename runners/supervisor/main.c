@@ -23,9 +23,9 @@ static const char usage[] =
     "Starts the runners of a site, rings their bells, restarts what dies, and\n"
     "stops all of it on SIGTERM.  SIGHUP: reload.  Stays in the foreground.\n"
     "\n"
-    "  --site FILE        the site file; else $SEPTET_SITE, else the installed\n"
+    "  --site FILE        else $SEPTET_SITE, else the installed site file\n"
     "  --log-level LEVEL  debug, info, warn or error\n"
-    "  --ready-fd N       write a newline there when all runners were started\n"
+    "  --ready-fd N       write a newline there when all are started\n"
     "  --grace SECONDS    how long a runner may take to end (15)\n"
     "  --version, --help\n";
 

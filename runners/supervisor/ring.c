@@ -54,12 +54,15 @@ watch_queue(struct supervisor *s, size_t queue)
 	q = &s->queues[queue];
 	if (watch_add_dir(&s->watcher, q->new_dir) == 0 &&
 	    watch_add_dir(&s->watcher, q->later_dir) == 0) {
+		if (!q->is_watched) {
+			bells_ring(&s->bells, queue);
+			bells_set_stale(&s->bells, queue);
+		}
 		q->is_watched = true;
 		q->is_unwatched_told = false;
-		bells_ring(&s->bells, queue);
-		bells_set_stale(&s->bells, queue);
 		return;
 	}
+	q->is_watched = false;
 	if (!q->is_unwatched_told)
 		log_error("queue=%s cannot be watched: %s", q->name,
 		    strerror(errno));
@@ -74,6 +77,8 @@ unwatch_queue(struct supervisor *s, struct queue *q)
 	q->is_watched = false;
 }
 
+/* Also those that are watched: a directory whose parent was moved away, and
+ * another put in its place, is not reported. */
 void
 ring_watch(struct supervisor *s)
 {
@@ -82,9 +87,9 @@ ring_watch(struct supervisor *s)
 	if (s->watcher.fd == -1)
 		return;
 	for (i = 0; i < s->n_queues; i++) {
-		if (s->queues[i].is_owned && !s->queues[i].is_watched)
+		if (s->queues[i].is_owned)
 			watch_queue(s, i);
-		else if (!s->queues[i].is_owned && s->queues[i].is_watched)
+		else if (s->queues[i].is_watched)
 			unwatch_queue(s, &s->queues[i]);
 	}
 }

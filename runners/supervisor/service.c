@@ -17,6 +17,7 @@ struct step {
 };
 
 /* An event that a state has no step for changes nothing there. */
+/* clang-format off */
 static const struct step table[SERVICE_STATES][SERVICE_EVENTS] = {
 	[SERVICE_DOWN] = {
 		[SERVICE_WANT] = {SERVICE_STARTING, FORGIVE},
@@ -57,6 +58,7 @@ static const struct step table[SERVICE_STATES][SERVICE_EVENTS] = {
 		[SERVICE_RENEW] = {SERVICE_STARTING, FORGIVE},
 	},
 };
+/* clang-format on */
 
 static const char *const names[SERVICE_STATES] = {
 	[SERVICE_STAY] = "?",

@@ -19,7 +19,7 @@ enum service_state {
 	SERVICE_STOPPING,       /* was hung up; then stays down */
 	SERVICE_RESTARTING,     /* was hung up; then starts again */
 	SERVICE_BACKOFF,        /* ended unasked; waits for its next start */
-	SERVICE_FAILED,         /* said that its config is wrong; waits for a reload */
+	SERVICE_FAILED,         /* its config is wrong; waits for a reload */
 	SERVICE_STATES
 };
 

@@ -124,7 +124,8 @@ tell_ready(struct supervisor *s)
 {
 	char text[96];
 
-	snprintf(text, sizeof(text), "READY=1\nSTATUS=%zu of %zu runners are up",
+	snprintf(text, sizeof(text),
+	    "READY=1\nSTATUS=%zu of %zu runners are up",
 	    fleet_count(s, SERVICE_UP), s->n_instances);
 	tell_manager(text);
 	if (s->options.ready_fd == -1)

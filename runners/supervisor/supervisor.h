@@ -153,7 +153,8 @@ void supervisor_checked(struct supervisor *s, bool is_good);
 int ring_plan(struct supervisor *s, const struct site *site)
     __attribute__((warn_unused_result));
 void ring_open(struct supervisor *s);
-/* Watch the directories of owned queues that are not watched. */
+/* Watch the directories of owned queues, those that are there now, and no
+ * others. */
 void ring_watch(struct supervisor *s);
 /* Take what the watcher has seen. */
 void ring_seen(struct supervisor *s);

@@ -108,24 +108,27 @@ def test_a_busy_runner_has_one_ring_waiting():
 
 def test_rings_when_due():
     with Site() as site:
-        # Three seconds before a full minute of the supervisor's clock.
+        # Five seconds before a full minute of the supervisor's clock.
         now = time.time()
-        offset = 57 - int(now % 60)
+        offset = 55 - int(now % 60)
         minute = int((now + offset) // 60) + 1
         site.start(offset=offset)
         site.wait_count("ring", "outbound1", 1)
         site.quiet()
+        # What is due already and stays is rung for, without end it is not;
+        # nor does it hide what is due next.
         before = site.count("ring", "outbound1")
-        # What is due already and stays is rung for, once; it does not hide
-        # what is due next.
         site.later("outbound", minute - 5)
         site.wait_count("ring", "outbound1", before + 1)
         site.later("outbound", minute)
         site.later("outbound", minute + 50)
-        site.wait_count("ring", "outbound1", before + 3)
+        site.quiet()
+        before = site.count("ring", "outbound1")
+        assert time.time() + offset < minute * 60, "this machine is too slow"
+        site.wait_count("ring", "outbound1", before + 1)
         site.quiet()
         rings = site.events("ring", "outbound1")
-        equal(len(rings), before + 3)
+        equal(len(rings), before + 1)
         assert rings[-1][0] + offset >= minute * 60, "rung too early"
         assert rings[-1][0] + offset < minute * 60 + 2, "rung too late"
         site.stop()
@@ -485,6 +488,24 @@ def test_vanished_queue():
         before = site.count("ring", "auth1")
         site.wait_count("ring", "auth1", before + 2)
         site.wait_state("supervisor", "up")
+        site.stop()
+
+
+def test_replaced_queue():
+    with Site() as site:
+        site.start()
+        site.wait_count("ring", "auth1", 1)
+        # The supervisor goes on watching what was moved away.
+        auth = os.path.join(site.spool, "auth")
+        os.rename(auth, os.path.join(site.root, "away"))
+        for folder in ("tmp", "new", "cur", "later", "held", "dead"):
+            os.makedirs(os.path.join(auth, folder))
+        site.process.send_signal(signal.SIGHUP)
+        site.wait_reloaded()
+        site.quiet()
+        before = site.count("ring", "auth1")
+        site.drop("auth", "0aaaaaaaaa-a-01")
+        site.wait_count("ring", "auth1", before + 1)
         site.stop()
 
 

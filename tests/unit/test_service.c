@@ -17,6 +17,7 @@
 
 #define GRACE 15000
 
+/* clang-format off */
 /* The whole table, told a second time: from, event, to, what to do. */
 static const struct {
 	enum service_state from;
@@ -74,6 +75,7 @@ static const struct {
 	{SERVICE_FAILED, SERVICE_DIED_CONFIG, SERVICE_FAILED, 0},
 	{SERVICE_FAILED, SERVICE_TIMER, SERVICE_FAILED, 0},
 };
+/* clang-format on */
 
 #define N_STEPS ((int)(sizeof(steps) / sizeof(steps[0])))
 
