@@ -37,7 +37,7 @@ struct envelope_trail {
 	unsigned claim;         /* N, 0: sealed by a creator or by hand */
 	bool is_summed;         /* had a crc32, not "-" */
 	size_t end;             /* offset after its line */
-	bool is_creation;       /* its block holds an Id line */
+	bool is_creation;       /* its block holds an Id line, and claim is 0 */
 };
 
 /* Owner of fields: which stage (stock runner's name) stands at a queue.  A
@@ -66,7 +66,8 @@ struct envelope {
  * after the last Trail that counts but whole Claim lines directly behind it)
  * is left out: raw.len < n tells that the file is to be cut to raw.len.  A Trail
  * counts where its lines= and crc32= agree and where claim=N is the N of the
- * Claim line last before it. */
+ * last Claim line in its block; the first one that does not, and any line that
+ * is malformed, ends the journal.  On failure env needs no free. */
 int envelope_parse(struct envelope *env, const char *bytes, size_t n,
     struct sbuf *why) __attribute__((warn_unused_result));
 void envelope_free(struct envelope *env);
@@ -82,7 +83,8 @@ const char *envelope_get(const struct envelope *env, const char *name);
 /* All values of a list field: start with *at = 0; NULL at the end. */
 const char *envelope_next(const struct envelope *env, const char *name,
     size_t *at);
-/* A field's value as number: 1, 0 absent or none. */
+/* A field's value as number, or its first word ("702 crc32=..."): 1, 0 absent
+ * or none. */
 int envelope_number(const struct envelope *env, const char *name,
     unsigned long long *out);
 /* The address of a <> field, brackets off, into *out: 1; 0 absent, or no
@@ -92,11 +94,14 @@ int envelope_address(const struct envelope *env, const char *name,
 /* Last sealed trail (there is always one). */
 const struct envelope_trail *envelope_last(const struct envelope *env);
 
-/* Is `stage` an owner of field `name`?  (For writers and septet check.) */
+/* May `stage`, standing at `queue`, write field `name`?  (For writers and septet
+ * check.)  What only counts in a creation block is any creator's; nobody's are
+ * Trail, Claim and the magic, which only the spool writes. */
 bool envelope_owns(const char *stage, const char *queue, const char *name);
 
 /* Append "Name: value\n" to a block being composed, escaped.  A line that would
- * exceed ENVELOPE_LINE_MAX is cut at a character and ends in "...". */
+ * exceed ENVELOPE_LINE_MAX is cut at a character and ends in "...".  In a name,
+ * what no name may hold becomes "-". */
 void envelope_line(struct sbuf *block, const char *name, const char *value);
 
 struct envelope_seal {

@@ -2,9 +2,9 @@
  *
  * id - names of entries: time first, so that ls sorts by age
  *
- * TIME-HOST-PROCESS: ten base-36 digits of microseconds since 1970, the host's
- * name, pid and a counter.  A child's ID is its parent's with ".xC-N" (letter of
- * the exit, claim, number).  spool-layout/ids.md.
+ * TIME-HOST-PID-COUNT: ten base-36 digits of microseconds since 1970, the
+ * host's name, pid and a counter in base 36.  A child's ID is its parent's with
+ * ".xC-N" (letter of the exit, claim, number).  spool-layout/ids.md.
  */
 #ifndef SEPTET_SPOOL_ID_H
 #define SEPTET_SPOOL_ID_H

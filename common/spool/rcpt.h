@@ -30,13 +30,14 @@ struct rcpt_writer {
 	struct sbuf pending;
 	unsigned long long size;
 	uint32_t crc;
-	unsigned long lines;
+	unsigned long lines;    /* recipients */
 };
 
 /* Begin at an empty file. */
 void rcpt_write_begin(struct rcpt_writer *w, int fd);
 /* One recipient; words: "id=17\tverp=..." already key=value, tab-separated (kv
- * escapes), may be "". */
+ * escapes), may be "".  -1: EINVAL, EMSGSIZE (nothing of it is written), or
+ * errno of the write. */
 int rcpt_write(struct rcpt_writer *w, char state, const char *address,
     const char *words) __attribute__((warn_unused_result));
 /* Write what is buffered.  0 or -1. */
@@ -48,7 +49,8 @@ struct rcpt_reader {
 	struct sbuf window;
 	size_t at;              /* next line in window */
 	off_t window_off;       /* file offset of window's start */
-	unsigned long line;     /* number of the last line read; first is 1 */
+	unsigned long line;     /* number of the last recipient read; the first
+	                         * below the magic is 1 */
 	char state;
 	off_t offset;           /* of its state byte */
 	struct sbuf address;    /* decoded */
@@ -59,7 +61,8 @@ struct rcpt_reader {
 int rcpt_read_begin(struct rcpt_reader *r, int fd)
     __attribute__((warn_unused_result));
 /* Next line: 1, 0 at the end (a last line without LF is not counted), -1
- * (EPROTO: malformed line; r->line says which). */
+ * (EPROTO: malformed line, r->line says which; it is passed over unless it is
+ * too long). */
 int rcpt_read(struct rcpt_reader *r) __attribute__((warn_unused_result));
 void rcpt_read_free(struct rcpt_reader *r);
 /* Flip one state byte (fd open for writing). */
