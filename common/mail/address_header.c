@@ -105,19 +105,21 @@ quote_end(const char *text, size_t i)
 	return i;
 }
 
-/* Length up to the comma or semicolon that ends the address at text.  A route
- * ("<@a.example,@b.example:ann@example.net>") has commas of its own. */
+/* Length up to the comma or semicolon that ends the address at text, or up to a
+ * comment that is not closed: GMime would take nothing, and leaks over it (3.2).
+ * A route ("<@a.example,@b.example:ann@example.net>") has commas of its own. */
 static size_t
 piece_len(const char *text)
 {
 	bool is_route = false;
-	size_t i;
+	size_t i, end;
 
 	for (i = 0; text[i] != '\0'; i++) {
 		if (text[i] == '"' || text[i] == '(') {
-			i = quote_end(text, i);
-			if (text[i] == '\0')
-				break;
+			end = quote_end(text, i);
+			if (text[end] == '\0')
+				return text[i] == '(' ? i : end;
+			i = end;
 		} else if (text[i] == '<') {
 			is_route = text[i + 1] == '@';
 		} else if (text[i] == '>') {
@@ -162,7 +164,7 @@ address_header(const char *value, size_t max, struct strv *out)
 		size_t n = piece_len(value);
 
 		take_piece(&g, value, n);
-		if (value[n] == '\0')
+		if (value[n] == '\0' || value[n] == '(')
 			return g.n_left;
 		value += n + 1;
 	}

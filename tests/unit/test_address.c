@@ -265,6 +265,7 @@ static const struct {
 	{",,,", "", 0},
 	{"<>", "", 1},
 	{"(nobody)", "", 0},
+	{"ann@example.net (not closed, bob@example.org", "ann@example.net", 0},
 	{"ann@example.net; bob@example.org", "ann@example.net bob@example.org",
 	    0},
 	{"B, Ann <ann@example.net>", "ann@example.net", 1},
