@@ -103,7 +103,8 @@ struct smtp {
 	struct smtp_transaction *ended; /* oldest first */
 	bool needs_reset;
 	unsigned long replies;  /* whole replies so far: a sign of life */
-	unsigned long completed; /* transactions with a final reply */
+	unsigned long started;  /* transactions */
+	unsigned long completed; /* of them with a final reply */
 	struct sbuf error;      /* why it is SMTP_CLOSED */
 	bool is_fault;          /* closed for a 5xx, or a thing missing */
 };

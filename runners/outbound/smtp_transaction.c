@@ -93,6 +93,7 @@ smtp_start(struct smtp *s, struct smtp_transaction *t)
 {
 	size_t i;
 
+	s->started++;
 	t->at = 0;
 	t->is_mail_refused = t->is_fault = t->is_untried = false;
 	t->cursor = (struct wire_cursor){0};
