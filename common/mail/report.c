@@ -241,12 +241,15 @@ source_free(struct report_source *s)
 static void
 judge_complaint(const struct report_source *s, struct report *out)
 {
-	struct sbuf who = { 0 };
+	struct sbuf value = { 0 }, who = { 0 };
 
 	out->kind = REPORT_COMPLAINT;
 	if (header_get(sbuf_str(&s->feedback), s->feedback.len,
-	    "Original-Rcpt-To", 0, &who) == 1 && who.len > 0)
+	    "Original-Rcpt-To", 0, &value) == 1)
+		report_status_address(sbuf_str(&value), &who);
+	if (who.len > 0)
 		report_add(out, sbuf_str(&who), REPORT_COMPLAINT, "", "");
+	sbuf_free(&value);
 	sbuf_free(&who);
 }
 

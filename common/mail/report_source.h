@@ -43,6 +43,10 @@ struct report_recipient *report_add(struct report *r, const char *address,
  * many blocks with a recipient there were. */
 size_t report_status_read(const char *text, size_t n, struct report *out);
 
+/* "rfc822; <ann@example.net> (Ann)" to "ann@example.net".  Empties out; it
+ * stays empty where no mailbox is named. */
+void report_status_address(const char *value, struct sbuf *out);
+
 /* Could the message be a report at all, judged by its header? */
 bool report_text_is_likely(const struct report_source *source);
 /* The words of mailers that write no RFC 3464 report: adds recipients to

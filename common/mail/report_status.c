@@ -75,10 +75,8 @@ add_unitext(const char *p, struct sbuf *out)
 	return i + 1;
 }
 
-/* "rfc822; <ann@example.net> (Ann)" to "ann@example.net".  Empties out; it
- * stays empty where no mailbox is named. */
-static void
-take_address(const char *value, struct sbuf *out)
+void
+report_status_address(const char *value, struct sbuf *out)
 {
 	const char *p, *end;
 	size_t n;
@@ -162,8 +160,8 @@ block_end(struct block *b, struct report *out)
 	const char *address;
 	size_t n = 0;
 
-	take_address(sbuf_str(&b->original), &original);
-	take_address(sbuf_str(&b->final), &final);
+	report_status_address(sbuf_str(&b->original), &original);
+	report_status_address(sbuf_str(&b->final), &final);
 	address = sbuf_str(final.len > 0 ? &final : &original);
 	if (*address != '\0') {
 		refine_status(b, &status);
