@@ -6,6 +6,7 @@
 # Output is TAP; arguments choose among the tests.  SEPTET_BIN: the folder of
 # the binaries, else build/bin.
 
+import concurrent.futures
 import os
 import re
 import signal
@@ -576,24 +577,32 @@ def test_wrong_input():
             assert ("Fl -" + option) in page, option + " has no description"
 
 
+def attempt(test):
+    """(passed, text to follow "ok N - NAME", comment lines)."""
+    try:
+        skip = test()
+        return True, " # SKIP " + skip if skip else "", []
+    except Exception:
+        return False, "", traceback.format_exc().splitlines()
+
+
 def main():
     wanted = sys.argv[1:]
     tests = [(n[5:], f) for n, f in globals().items()
              if n.startswith("test_") and (not wanted or n[5:] in wanted)]
     failed = 0
     print("1..%d" % len(tests))
-    for number, (name, test) in enumerate(tests, 1):
-        try:
-            skip = test()
-            print("ok %d - %s%s" % (number, name.replace("_", " "),
-                                    " # SKIP " + skip if skip else ""))
-        except Exception as error:
-            failed += 1
-            for line in traceback.format_exc().splitlines():
+    # Each has a tree of its own and mostly waits.
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        results = pool.map(attempt, [test for name, test in tests])
+        for number, (name, result) in enumerate(
+                zip([name for name, test in tests], results), 1):
+            passed, text, comments = result
+            failed += not passed
+            for line in comments:
                 print("# " + line)
-            print("not ok %d - %s: %s" % (number, name.replace("_", " "),
-                                          str(error).splitlines()[:1]))
-        sys.stdout.flush()
+            print("%s %d - %s%s" % ("ok" if passed else "not ok", number,
+                                    name.replace("_", " "), text), flush=True)
     return 1 if failed else 0
 
 
