@@ -106,7 +106,7 @@ quote_end(const char *text, size_t i)
 }
 
 /* Length up to the comma or semicolon that ends the address at text, or up to a
- * comment that is not closed: GMime would take nothing, and leaks over it (3.2).
+ * comment that is not closed: GMime would take nothing, and leaks (3.2).
  * A route ("<@a.example,@b.example:ann@example.net>") has commas of its own. */
 static size_t
 piece_len(const char *text)

@@ -51,7 +51,7 @@ int header_get(const char *block, size_t len, const char *name, size_t n,
     struct sbuf *out);
 /* How many fields of that name. */
 size_t header_count(const char *block, size_t len, const char *name);
-/* Past white space and comments (RFC 5322 section 3.2.2) of an unfolded value. */
+/* Past white space and comments (RFC 5322 section 3.2.2). */
 const char *header_skip_cfws(const char *text);
 /* Decoded for people (RFC 2047), controls dropped (a tab becomes a space), cut
  * at max bytes at a character: for Subject in fields, notices and logs.

@@ -173,7 +173,7 @@ put_encoded(struct field *f, const char *text, size_t len)
 	len--;
 	is_q = q_len(text, len) <= b_len(len);
 	while (len > 0) {
-		/* The rest of the line, where it holds something worth while. */
+		/* The rest of the line, where it is worth an encoded word. */
 		column = f->column + 1;
 		room = ENCODED_WORD_MAX;
 		if (column + ENCODED_WORD_MIN <= LINE_MAX_COLUMNS &&

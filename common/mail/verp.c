@@ -26,7 +26,7 @@ make_mac(const unsigned char key[VERP_KEY_BYTES], const char *list,
 	unsigned char hash[crypto_generichash_BYTES];
 	struct sbuf text = {0}, name = {0};
 
-	/* The NUL after the word keeps its hashes apart from those of tokens. */
+	/* With its NUL the word keeps these apart from other hashes. */
 	sbuf_add(&text, "septet-verp", sizeof("septet-verp"));
 	sbuf_adds(&text, address_key(list, &name) == 0 ? name.data : list);
 	sbuf_printf(&text, " %llu", id);

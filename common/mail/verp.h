@@ -5,10 +5,10 @@
  * LIST-bounces+user=domain=MAC@list-domain: the part after '+' is made per
  * member by pending and written to the recipient's line as verp=; outbound only
  * puts it in.  Read from the right: MAC, then domain, then user.  Where the
- * whole local part would exceed 64 octets, the address is not ASCII or could not
- * stand there unquoted and without being taken for a route (% and !):
- * ~MEMBERID=MAC.  The MAC is lower-case base32 of a keyed hash (libsodium
- * generichash) over list and member id, constant per list and member.
+ * whole local part would exceed 64 octets, or the address is not ASCII, needs
+ * quotes or could be taken for a route (% and !): ~MEMBERID=MAC.  The MAC is
+ * lower-case base32 of a keyed hash (libsodium generichash) over list and member
+ * id, constant per list and member.
  */
 #ifndef SEPTET_MAIL_VERP_H
 #define SEPTET_MAIL_VERP_H

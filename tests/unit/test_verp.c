@@ -11,7 +11,8 @@
 
 #define LIST "dev@lists.example.org"
 /* The n last characters of fifty. */
-#define LONG_USER(n) &"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"[50 - (n)]
+#define A10 "aaaaaaaaaa"
+#define LONG_USER(n) (&A10 A10 A10 A10 A10[50 - (n)])
 
 static const unsigned char key[VERP_KEY_BYTES] = "key of a list in a test";
 static const unsigned char other_key[VERP_KEY_BYTES] = "key of another list";
