@@ -327,6 +327,25 @@ syntax_error(struct builder *b, const yaml_parser_t *parser, const char *input)
 	sbuf_free(&text);
 }
 
+/* libyaml compares each %TAG directive with all before it.  Nobody needs one:
+ * tags are refused.  Lines end as YAML has it: LF, CR, NEL, LS, PS. */
+static bool
+refuse_directives(struct builder *b, const char *text, size_t n)
+{
+	static const char tag[] = "%TAG";
+	size_t line = 0;
+
+	for (size_t i = 0; i + 4 <= n; i++) {
+		if (memcmp(text + i, tag, 4) == 0 && (i == 0 ||
+		    strchr("\n\r\x85\xa8\xa9\xbf", text[i - 1]) != NULL)) {
+			stop(b, line, "a %TAG directive, none is allowed");
+			return true;
+		}
+		line += text[i] == '\n';
+	}
+	return false;
+}
+
 static void
 read_events(struct builder *b, const char *text, size_t n)
 {
@@ -365,7 +384,9 @@ conf_parse(const char *name, const char *text, size_t n,
 		errno = EFBIG;
 		return NULL;
 	}
-	read_events(&b, text, n);
+	if (!refuse_directives(&b, text, n)) {
+		read_events(&b, text, n);
+	}
 	free(b.key);
 	if (!b.is_failed && b.root == NULL) {
 		b.root = new_root(name);

@@ -50,6 +50,8 @@ static const struct {
 	{"\"\": 1\n", "f:1: key is empty or long, 1 to 255 bytes are allowed"},
 	{"a: [[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]\n",
 	    "f:1: nested too deep, at most 16 levels are allowed"},
+	{"%YAML 1.1\n%TAG !a! b\n---\na: 1\n", "f:2: a %TAG directive, none is "
+	    "allowed"},
 	{"a: 1\nb: \xff\n", "f:2: not YAML: invalid leading UTF-8 octet"},
 };
 
