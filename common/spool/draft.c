@@ -214,7 +214,11 @@ sync_draft(struct spool_draft *d)
 {
 	struct spool_path p;
 
-	if (d->fd != -1 && io_fsync(d->fd) == -1)
+	spool_path(&p, "msg/%s", d->id);
+	/* A shared message may have been written by a draft that is not in this
+	 * batch; what is flushed already costs next to nothing. */
+	if ((d->fd != -1 ? io_fsync(d->fd) :
+	    spool_sync_path(d->spool->dir, p.s)) == -1)
 		return -1;
 	spool_path(&p, "%s/tmp/%s", d->queue, d->id);
 	return spool_sync_path(d->spool->dir, p.s);
