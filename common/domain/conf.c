@@ -190,7 +190,7 @@ is_null(const yaml_event_t *event)
 	    strcmp(text, "null") == 0);
 }
 
-/* A key that is there twice is an error, but the rest can still be looked at. */
+/* A key that is there twice is an error, but the rest can be looked at. */
 static void
 check_twice(struct builder *b, const char *text, size_t line)
 {

@@ -3,8 +3,9 @@
  * conf - a YAML document as a tree that knows its lines
  *
  * libyaml reads; this module only bounds (1 MiB, depth 16, 65,536 nodes, no
- * aliases, anchors or tags, no key twice) and keeps file:line for every node, so that every error of a config file can be
- * said at its place, and all of them in one go.
+ * aliases, anchors or tags, no key twice) and keeps file:line for every node,
+ * so that every error of a config file can be said at its place, and all of
+ * them in one go.
  */
 #ifndef SEPTET_DOMAIN_CONF_H
 #define SEPTET_DOMAIN_CONF_H

@@ -179,7 +179,7 @@ explain_absent(const struct lists *lists, const char *dir, struct sbuf *why)
 	return -1;
 }
 
-static int
+static struct cached *
 read_list(struct lists *lists, const char *name, const char *dir,
     const struct stat *stamp, struct sbuf *why)
 {
@@ -197,14 +197,14 @@ read_list(struct lists *lists, const char *name, const char *dir,
 	conf_errors_free(&errors);
 	if (list == NULL) {
 		errno = saved;
-		return -1;
+		return NULL;
 	}
 	c = xcalloc(1, sizeof(*c));
 	c->name = xstrdup(name);
 	c->stamp = *stamp;
 	c->list = list;
 	HASH_ADD_KEYPTR(hh, lists->cache, c->name, strlen(c->name), c);
-	return 0;
+	return c;
 }
 
 /* The list whose directory is called name. */
@@ -231,12 +231,11 @@ get_list(struct lists *lists, const char *name, const struct list **list,
 		c = NULL;
 	}
 	if (found == 1 && c == NULL) {
-		found = read_list(lists, name, sbuf_str(&dir), &stamp, why)
-		    == 0 ? 1 : -1;
-		HASH_FIND_STR(lists->cache, name, c);
+		c = read_list(lists, name, sbuf_str(&dir), &stamp, why);
 	}
 	if (found == 1) {
-		*list = c->list;
+		*list = c == NULL ? NULL : c->list;
+		found = c == NULL ? -1 : 1;
 	}
 	sbuf_free(&dir);
 	sbuf_free(&path);

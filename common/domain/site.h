@@ -52,7 +52,7 @@ struct site_queue {
 	                         * there is a maildir */
 	size_t n_relays;
 	char *maildir;          /* outbound: deliver to DIR/ADDRESS/ instead */
-	unsigned recipients;    /* pending: lines in a distribution list, 1000 */
+	unsigned recipients;    /* pending: lines in a rcpt/ file, 1000 */
 };
 
 enum site_flush { SITE_FLUSH_AUTO, SITE_FLUSH_SYNCFS, SITE_FLUSH_FSYNC };
@@ -76,7 +76,7 @@ struct site {
 	char *log;              /* file, NULL: stderr */
 	enum log_level log_level;
 	struct strv owners;     /* owner: postmaster's mail and site notices */
-	char *programs;         /* folder of the runners; $SEPTET_PROGRAMS wins */
+	char *programs;         /* the runners' folder; $SEPTET_PROGRAMS wins */
 	char *templates;        /* notices; $SEPTET_TEMPLATES wins */
 	char *user;             /* runners run as, when started as root */
 	char *group;

@@ -31,6 +31,7 @@ struct store {
 	struct tdb_context *tdb;
 	unsigned depth;         /* of transactions */
 	bool is_doomed;         /* an inner one was cancelled */
+	bool is_walking;        /* in store_each */
 	bool is_readonly;
 };
 
@@ -107,7 +108,8 @@ check_magic(const char *path)
 	if (n == -1) {
 		return -1;
 	}
-	if ((size_t)n < sizeof(head) || memcmp(head, magic, sizeof(head))) {
+	if ((size_t)n < sizeof(head) ||
+	    memcmp(head, magic, sizeof(head)) != 0) {
 		errno = ENOTSUP;
 		return -1;
 	}
@@ -271,6 +273,10 @@ store_begin(struct store *s)
 		errno = EROFS;
 		return -1;
 	}
+	if (s->is_walking) {
+		errno = EDEADLK;
+		return -1;
+	}
 	if (s->depth == 0 && tdb_transaction_start(s->tdb) == -1) {
 		return fail(s);
 	}
@@ -400,21 +406,30 @@ store_each(struct store *s, const char *prefix,
 {
 	struct walk w = {.prefix = prefix, .prefix_len = strlen(prefix),
 	    .fn = fn, .ctx = ctx};
-	bool is_locked;
+	bool is_held, was_walking = s->is_walking;
 	int n;
 
-	/* With the whole file locked TDB leaves out two locks a record. */
-	is_locked = s->depth == 0 && tdb_lockall_read(s->tdb) == 0;
+	/* In a transaction TDB leaves out two locks a record.  (With
+	 * tdb_lockall_read too, but that takes its locks in another order than
+	 * a commit, and so the two would wait for each other.)  Those who read
+	 * by key go on meanwhile; writers would wait anyhow. */
+	is_held = s->depth == 0 && !was_walking &&
+	    tdb_transaction_start(s->tdb) == 0;
+	s->is_walking = true;
 	n = tdb_traverse_read(s->tdb, visit, &w);
-	if (is_locked) {
-		tdb_unlockall_read(s->tdb);
+	s->is_walking = was_walking;
+	if (n == -1) {
+		(void)fail(s);
+	}
+	if (is_held) {
+		int saved = errno;
+
+		tdb_transaction_cancel(s->tdb);
+		errno = saved;
 	}
 	sbuf_free(&w.key);
 	sbuf_free(&w.value);
-	if (n == -1) {
-		return fail(s);
-	}
-	return w.result;
+	return n == -1 ? -1 : w.result;
 }
 
 /* Records of a queue: "queue:NAME" is "FIRST NEXT", "queue:NAME:N" is

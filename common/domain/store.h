@@ -47,8 +47,8 @@ void store_cancel(struct store *s);
 /* A change of one record and what belongs to it is begin .. end: commits where
  * result is not -1, else cancels; returns result (or -1), errno kept. */
 int store_end(struct store *s, int result) __attribute__((warn_unused_result));
-/* Every record whose key starts with prefix, in no order, under one read lock;
- * fn returns 0 to go on.  The callback must not write.  0, the callback's
+/* Every record whose key starts with prefix, in no order, under one lock that
+ * lets others read by key; fn returns 0 to go on.  It may get, not write.  0, the callback's
  * value, or -1 with errno. */
 int store_each(struct store *s, const char *prefix,
     int (*fn)(void *ctx, const char *key, const char *value, size_t n),

@@ -37,8 +37,8 @@ static const struct {
 	    "are allowed; quote the value if it is one"},
 	{"a: &x 1\n", "f:1: an anchor, alias or tag (& * !), plain values "
 	    "are allowed; quote the value if it is one"},
-	{"a: !!binary x\n", "f:1: an anchor, alias or tag (& * !), plain values "
-	    "are allowed; quote the value if it is one"},
+	{"a: !!binary x\n", "f:1: an anchor, alias or tag (& * !), plain "
+	    "values are allowed; quote the value if it is one"},
 	{"a: 1\n---\nb: 2\n", "f:2: a second document, one is allowed"},
 	{"- a\n", "f:1: the file is not a map, \"key: value\" lines are "
 	    "allowed"},

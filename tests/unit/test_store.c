@@ -207,7 +207,12 @@ write_inside(void *ctx, const char *key, const char *value, size_t n)
 {
 	(void)value;
 	(void)n;
+	struct sbuf got = {0};
+
+	ck_assert_int_eq(store_get(ctx, key, &got), 1);
 	ck_assert_int_eq(store_delete(ctx, key), -1);
+	ck_assert_int_eq(errno, EDEADLK);
+	sbuf_free(&got);
 	return 1;
 }
 
@@ -367,6 +372,53 @@ START_TEST(test_shared)
 }
 END_TEST
 
+static int
+count_all(void *ctx, const char *key, const char *value, size_t n)
+{
+	(void)key;
+	(void)value;
+	(void)n;
+	++*(int *)ctx;
+	return 0;
+}
+
+/* Who commits and who looks at all do not wait for each other for ever. */
+START_TEST(test_walk_and_commit)
+{
+	struct store *s = made();
+	char key[16];
+	int status, n;
+	pid_t pid;
+
+	for (int i = 0; i < 50; i++) {
+		snprintf(key, sizeof(key), "k%d", i);
+		ck_assert_int_eq(store_put(s, key, "v", 1), 0);
+	}
+	store_close(&s);
+	pid = fork();
+	ck_assert_int_ne(pid, -1);
+	if (pid == 0) {
+		s = store_open(path, STORE_WRITE, 0);
+		for (int i = 0; s != NULL && i < 100; i++) {
+			if (store_put(s, "k7", "w", 1) == -1) {
+				_exit(1);
+			}
+		}
+		_exit(s == NULL);
+	}
+	s = store_open(path, STORE_READ, 0);
+	do {
+		n = 0;
+		ck_assert_int_eq(store_each(s, "", count_all, &n), 0);
+		ck_assert_int_eq(n, 50);
+		status = waitpid(pid, &n, WNOHANG);
+	} while (status == 0);
+	ck_assert_int_eq(status, pid);
+	ck_assert_int_eq(n, 0);
+	store_close(&s);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -386,6 +438,7 @@ main(void)
 	tcase_add_test(tc, test_aged);
 	tcase_add_test(tc, test_killed);
 	tcase_add_test(tc, test_shared);
+	tcase_add_test(tc, test_walk_and_commit);
 	suite_add_tcase(suite, tc);
 	sr = srunner_create(suite);
 	srunner_run_all(sr, CK_NORMAL);
