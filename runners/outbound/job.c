@@ -364,11 +364,10 @@ job_sender(struct job *j, struct sbuf *out, bool *is_utf8)
 }
 
 static struct smtp_transaction *
-new_transaction(struct job *j, unsigned max)
+new_transaction(struct job *j)
 {
 	struct smtp_transaction *t = xcalloc(1, sizeof *t);
 
-	t->rcpts = xcalloc(max, sizeof *t->rcpts);
 	t->is_8bit = j->needs_8bit;
 	t->is_utf8 = j->needs_utf8;
 	t->mail_words = j->mail_words.len > 0 ? j->mail_words.data : NULL;
@@ -395,8 +394,14 @@ static void
 add_recipient(struct job *j, struct smtp_transaction *t,
     const struct sbuf *address, bool is_utf8)
 {
-	struct smtp_rcpt *r = &t->rcpts[t->n++];
+	struct smtp_rcpt *r;
 
+	/* Doubled whenever it is a power of two, that is, full. */
+	if ((t->n & (t->n - 1)) == 0)
+		t->rcpts = xreallocarray(t->rcpts, t->n == 0 ? 1 : t->n * 2,
+		    sizeof *t->rcpts);
+	r = &t->rcpts[t->n++];
+	*r = (struct smtp_rcpt){0};
 	r->address = xstrdup(sbuf_str(address));
 	r->line = j->reader.line;
 	r->offset = j->reader.offset;
@@ -412,7 +417,7 @@ job_next(struct job *j, unsigned extensions, unsigned max,
 
 	if (j->is_verp || max == 0)
 		max = 1;
-	*t = new_transaction(j, max);
+	*t = new_transaction(j);
 	while ((*t)->n < max && j->n_marks < JOB_MARKS_MAX
 	    && job_read(j) == 1) {
 		if (!fit_recipient(j, extensions, relay, &address, &is_utf8))
