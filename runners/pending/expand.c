@@ -130,12 +130,12 @@ describe(struct expansion *x)
 	}
 	sbuf_printf(&options, "NOTIFY=FAILURE RET=HDRS ENVID=%s",
 	    entry_id(x->entry));
-	entry_set(x->entry, "Send-From", from.data);
+	entry_setf(x->entry, "Send-From", "<%s>", from.data);
 	entry_set(x->entry, "Verp", is_verp ? "each" : "none");
 	entry_set(x->entry, "Send-Options", options.data);
 	entry_setf(x->entry, "Fan-Out", "1/%zu", x->n_children + 1);
 	for (i = 0; i < x->n_children; i++) {
-		child_set(x->children[i], "Send-From", from.data);
+		child_setf(x->children[i], "Send-From", "<%s>", from.data);
 		child_set(x->children[i], "Verp", is_verp ? "each" : "none");
 		child_set(x->children[i], "Send-Options", options.data);
 		child_setf(x->children[i], "Fan-Out", "%zu/%zu", i + 2,
