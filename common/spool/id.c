@@ -2,6 +2,8 @@
  *
  * id - names of entries: time first, so that ls sorts by age
  */
+#include "common/spool/id.h"
+
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -9,53 +11,56 @@
 #include <unistd.h>
 
 #include "common/base/clock.h"
-#include "common/spool/id.h"
 
-static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
+#define TIME_DIGITS 10
+/* A counter that comes round after 36^4 IDs still differs within any stretch of
+ * time that a clock set back can bring again. */
+#define COUNT_MAX (36 * 36 * 36 * 36)
+#define COUNT_DIGITS 2
+
+static unsigned count;
 
 bool
 id_is_valid(const char *id)
 {
-	size_t n = strlen(id);
+	static const char allowed[] = "0123456789abcdefghijklmnopqrstuvwxyz.-";
+	size_t n = strnlen(id, ID_SIZE);
 
-	if (n == 0 || n > ID_MAX || id[0] == '.' || id[0] == '-')
+	if (n == 0 || n > ID_MAX || *id == '.' || *id == '-')
 		return false;
-	return strspn(id, "0123456789abcdefghijklmnopqrstuvwxyz.-") == n;
+	return strspn(id, allowed) == n;
 }
 
-/* Base 36, most significant first, at least width digits. */
-static void
-base36(uint64_t value, size_t width, char *out)
+/* Write value in base 36, at least n digits; returns what follows them. */
+static char *
+put_base36(char *out, uint64_t value, int n)
 {
+	static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
 	char reversed[16];
-	size_t n = 0, i;
+	int len = 0;
 
-	do {
-		reversed[n++] = digits[value % 36];
-		value /= 36;
-	} while (value > 0);
-	while (n < width)
-		reversed[n++] = '0';
-	for (i = 0; i < n; i++)
-		out[i] = reversed[n - 1 - i];
-	out[n] = '\0';
+	for (; value > 0 || len < n; value /= 36)
+		reversed[len++] = digits[value % 36];
+	while (len > 0)
+		*out++ = reversed[--len];
+	return out;
 }
 
 void
 id_new(char out[ID_SIZE], const char *host)
 {
-	static uint64_t last;
-	char when[16], process[16];
-	uint64_t now = (uint64_t)clock_us();
+	size_t len = strnlen(host, 20);
+	char *p;
 
-	/* Within a process no microsecond is used twice, also where the clock
-	 * stands still or goes back; the pid keeps processes apart. */
-	if (now <= last)
-		now = last + 1;
-	last = now;
-	base36(now, 10, when);
-	base36((uint64_t)getpid(), 1, process);
-	snprintf(out, ID_SIZE, "%s-%.20s-%s", when, host, process);
+	p = put_base36(out, (uint64_t)clock_us(), TIME_DIGITS);
+	*p++ = '-';
+	p = mempcpy(p, host, len);
+	*p++ = '-';
+	p = put_base36(p, (uint64_t)getpid(), 1);
+	*p++ = '-';
+	p = put_base36(p, count, COUNT_DIGITS);
+	*p = '\0';
+	count = (count + 1) % COUNT_MAX;
 }
 
 int
@@ -64,7 +69,12 @@ id_child(char out[ID_SIZE], const char *parent, char letter, unsigned claim,
 {
 	int n;
 
-	n = snprintf(out, ID_SIZE, "%s.%c%u-%u", parent, letter, claim, number);
+	if (letter < 'a' || letter > 'z') {
+		errno = EINVAL;
+		return -1;
+	}
+	n = snprintf(out, ID_SIZE, "%s.%c%u-%u", parent, letter, claim,
+	    number);
 	if (n < 0 || n > ID_MAX) {
 		errno = ENAMETOOLONG;
 		return -1;
