@@ -12,7 +12,7 @@
 
 /* ---- what has ended -------------------------------------------------------- */
 
-/* The bell has ended: the entry goes back, and somebody else tries. */
+/* The bell has ended, or the claim is lost: somebody else will try. */
 static void
 cut(struct smtp_transaction *t)
 {
@@ -40,7 +40,7 @@ give_back(struct outbound *o, const char *relay, struct smtp_transaction *t,
 {
 	struct smtp_transaction **last = &o->untried;
 
-	if (o->is_ending) {
+	if (o->is_ending || ((struct job *)t->owner)->is_lost) {
 		cut(t);
 		return;
 	}
@@ -161,6 +161,10 @@ next_untried(struct outbound *o, const struct relay *r, unsigned extensions)
 		return NULL;
 	o->untried = t->next;
 	t->next = NULL;
+	if (!is_still_ours(o, t->owner)) {
+		cut(t);
+		return NULL;
+	}
 	if ((t->is_utf8 && (extensions & SMTP_HAS_UTF8) == 0)
 	    || (t->is_8bit && (extensions & SMTP_HAS_8BITMIME) == 0)) {
 		free(t->reply);

@@ -490,6 +490,6 @@ job_take(struct job *j, const char *relay, struct smtp_transaction **t)
 bool
 job_is_finished(const struct job *j)
 {
-	return (j->is_at_end || j->is_stopped) && j->open == 0
-	    && !j->is_cut;
+	return (j->is_at_end || j->is_stopped || j->is_lost) && j->open == 0
+	    && (!j->is_cut || j->is_lost);
 }

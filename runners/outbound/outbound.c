@@ -178,6 +178,9 @@ put_back(struct outbound *o, struct job *j)
 static bool
 end_job(struct outbound *o, struct job *j)
 {
+	/* What is on its way still points to the job. */
+	if (j->is_lost && j->open > 0)
+		return false;
 	if (j->is_lost) {
 		log_error("id=%s the claim was taken over", entry_id(
 		    j->entry));
@@ -308,8 +311,8 @@ next_turn(const struct outbound *o, size_t n)
 	for (i = 0; i < o->n_jobs; i++) {
 		const struct job *j = o->jobs[i];
 
-		if (j->trouble == 0 && (j->is_lost || j->lines.len > 0
-		    || job_is_finished(j) || (o->queue->maildir != NULL
+		if (j->trouble == 0 && (job_is_finished(j)
+		    || (j->lines.len > 0 && !j->is_lost) || (o->queue->maildir != NULL
 		    && outbound_has_work(o, j))))
 			return o->now;
 		if (j->dirty_since != 0)

@@ -203,6 +203,12 @@ class Site:
         lines = read(self.path("result", identity)).decode().splitlines()
         return [line.split("\t")[:1] + line.split("\t")[2:] for line in lines]
 
+    def reports(self, identity):
+        """Lists of the entries for bounce, oldest first."""
+        return [read(self.path("rcpt", name)).decode()
+                for name in self.names("bounce", "new")
+                if name.startswith(identity + ".b")]
+
     def journal(self):
         return b"".join(read(self.path("journal", name))
                         for name in self.names("journal")).decode()
