@@ -19,32 +19,145 @@ struct walk {
 	int n;
 };
 
-int
-part_open(int fd, GMimeMessage **out)
+/* GMime parses address fields as it meets them.  It calls itself for every
+ * group inside a group, and looks through all that follows for every word that
+ * is no address: 100 KiB of "a:" overran the stack, 64 KiB of "a," took six
+ * seconds.  So no field of a part or of a message within it that looks like
+ * this is shown to it. */
+#define ADDRESSES_BYTES_MAX (8 * 1024)
+#define ADDRESSES_COLONS_MAX 32
+#define ADDRESSES_COMMAS_MAX 256
+
+/* Length of what stands at line up to the colon of an address field, with it;
+ * 0 where no address field begins.  White space does not keep GMime from
+ * seeing one. */
+static size_t
+address_name(const char *line, size_t n)
 {
-	GMimeStream *stream;
-	GMimeParser *parser;
-	char start[16];
-	ssize_t n, blank;
+	static const char *const names[] = { "From", "Sender", "Reply-To",
+		"To", "Cc", "Bcc" };
+	size_t i, len, at = 0;
+
+	while (at < n && (line[at] == ' ' || line[at] == '\t'))
+		at++;
+	if (n - at > 7 && strncasecmp(line + at, "Resent-", 7) == 0)
+		at += 7;
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		len = strlen(names[i]);
+		if (n - at > len &&
+		    strncasecmp(line + at, names[i], len) == 0 &&
+		    strchr(" \t:", line[at + len]) != NULL)
+			break;
+	}
+	if (i == sizeof(names) / sizeof(names[0]))
+		return 0;
+	for (at += len; at < n && (line[at] == ' ' || line[at] == '\t'); at++)
+		;
+	return at < n && line[at] == ':' ? at + 1 : 0;
+}
+
+static size_t
+line_length(const char *line, size_t n)
+{
+	const char *end = memchr(line, '\n', n);
+
+	return end == NULL ? n : (size_t)(end - line) + 1;
+}
+
+/* Length of the field at text, with the lines that go on with it. */
+static size_t
+field_length(const char *text, size_t n)
+{
+	size_t at = line_length(text, n);
+
+	while (at < n && (text[at] == ' ' || text[at] == '\t'))
+		at += line_length(text + at, n - at);
+	return at;
+}
+
+static bool
+is_harmless(const char *value, size_t n)
+{
+	size_t i, colons = 0, commas = 0;
+
+	for (i = 0; i < n; i++) {
+		colons += value[i] == ':';
+		commas += value[i] == ',';
+	}
+	return n <= ADDRESSES_BYTES_MAX && colons <= ADDRESSES_COLONS_MAX &&
+	    commas <= ADDRESSES_COMMAS_MAX;
+}
+
+/* Take the value out of every address field that GMime would choke on, at any
+ * depth: how deep a line stands is not looked at. */
+static void
+blank_addresses(struct sbuf *mail)
+{
+	size_t at, len, name, kept = 0;
+	char *text = mail->data;
+
+	for (at = 0; at < mail->len; at += len) {
+		name = address_name(text + at, mail->len - at);
+		len = name == 0 ? line_length(text + at, mail->len - at) :
+		    field_length(text + at, mail->len - at);
+		if (name == 0 || is_harmless(text + at + name, len - name)) {
+			memmove(text + kept, text + at, len);
+			kept += len;
+			continue;
+		}
+		memmove(text + kept, text + at, name);
+		kept += name;
+		text[kept++] = '\n';
+	}
+	if (mail->len > 0)
+		sbuf_truncate(mail, kept);
+}
+
+/* From fd's offset, without blank lines there. */
+static int
+read_mail(int fd, struct sbuf *mail)
+{
+	size_t blank;
+	ssize_t n;
 	off_t at;
 
-	*out = NULL;
-	/* GMime takes a read error for the end, so a descriptor that cannot
-	 * be read must be found out here. */
 	at = lseek(fd, 0, SEEK_CUR);
 	if (at == -1)
 		return -1;
-	n = pread(fd, start, sizeof(start), at);
+	sbuf_reserve(mail, PART_BYTES_MAX + 1);
+	do {
+		n = pread(fd, mail->data + mail->len,
+		    PART_BYTES_MAX - mail->len, at + (off_t)mail->len);
+		if (n > 0)
+			mail->len += (size_t)n;
+	} while (n > 0 || (n == -1 && errno == EINTR));
+	sbuf_truncate(mail, mail->len);
 	if (n == -1)
 		return -1;
-	for (blank = 0; blank < n && (start[blank] == '\n' ||
-	    start[blank] == '\r'); blank++)
+	for (blank = 0; blank < mail->len && (mail->data[blank] == '\n' ||
+	    mail->data[blank] == '\r'); blank++)
 		;
-	at += blank;
+	memmove(mail->data, mail->data + blank, mail->len - blank);
+	sbuf_truncate(mail, mail->len - blank);
+	return 0;
+}
+
+int
+part_open(int fd, GMimeMessage **out)
+{
+	struct sbuf mail = { 0 };
+	GMimeStream *stream;
+	GMimeParser *parser;
+
+	*out = NULL;
+	if (read_mail(fd, &mail) == -1) {
+		sbuf_free(&mail);
+		return -1;
+	}
+	blank_addresses(&mail);
 	g_mime_init();
-	stream = g_mime_stream_fs_new_with_bounds(fd, at,
-	    at + PART_BYTES_MAX);
-	g_mime_stream_fs_set_owner(GMIME_STREAM_FS(stream), FALSE);
+	stream = g_mime_stream_mem_new_with_buffer(mail.data, mail.len);
+	sbuf_free(&mail);
 	parser = g_mime_parser_new_with_stream(stream);
 	g_mime_parser_set_persist_stream(parser, TRUE);
 	*out = g_mime_parser_construct_message(parser, NULL);

@@ -21,9 +21,9 @@
 #define PART_BYTES_MAX (256 * 1024)
 
 /* Parse the first PART_BYTES_MAX bytes from fd's current offset (blank lines
- * there are passed over).  0 and *out
- * (g_object_unref; NULL where GMime sees no message), or -1 with errno.  fd
- * must stay open as long as *out is used. */
+ * there are passed over), without the addresses of fields that have so many, or
+ * so odd ones, that GMime would take long or crash.  0 and *out
+ * (g_object_unref; NULL where GMime sees no message), or -1 with errno. */
 int part_open(int fd, GMimeMessage **out)
     __attribute__((warn_unused_result));
 
