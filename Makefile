@@ -89,8 +89,13 @@ tests: $(UNIT_BIN)
 check: all tests
 	scripts/test --unit
 
-bench: all
-	tests/bench/run
+$(BUILD)/bench/%: tests/bench/%.c
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	$(Q)$(CC) -D_GNU_SOURCE -std=c11 $(OPT) $(WARN) $(SANITIZE) -o $@ $<
+
+bench: all $(BUILD)/bench/sink $(BUILD)/bench/post
+	SEPTET_BIN=$(abspath $(BUILD)/bin) tests/bench/run $(BUILD)/bench
 
 lint:
 	scripts/lint
