@@ -10,7 +10,7 @@ main(int argc, char **argv)
 {
 	static const struct runner_def def = {
 		.name = "outbound",
-		.usage = "",
+		.usage = "[OPTION...]\n",
 		.init = outbound_init,
 		.serve = outbound_serve,
 		.fini = outbound_fini,
