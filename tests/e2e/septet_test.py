@@ -321,9 +321,15 @@ class Skip(Exception):
     """Raised by a test that has nothing to work on."""
 
 
+def shown(value):
+    text = repr(value)
+    return text if len(text) < 400 else "%s...%s (%d)" % (
+        text[:200], text[-200:], len(text))
+
+
 def equal(have, want, what=""):
-    assert have == want, "%shave %r, want %r" % (what and what + ": ", have,
-                                                 want)
+    assert have == want, "%shave %s, want %s" % (
+        what and what + ": ", shown(have), shown(want))
 
 
 def main(space):

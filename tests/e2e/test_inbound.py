@@ -560,6 +560,22 @@ def test_several_rcpt_to_of_an_entry():
               [DEV, "ops@" + DOMAIN])
 
 
+def test_children_are_made_once():
+    with Site() as site:
+        site.list("dev")
+        folder = site.list("ops", nonsense="yes")
+        # The entry itself must wait; its child need not.
+        ident = give(site, POST, to=["ops@" + DOMAIN, DEV])
+        site.drain("inbound")
+        equal(site.where(), {"auth/new": 1, "inbound/later": 1})
+        equal(site.one("auth").get("Parent"), ident)
+        os.unlink(os.path.join(folder, "list.yaml"))
+        site.list("ops")
+        site.drain("inbound", SEPTET_CLOCK_OFFSET="7200")
+        equal(site.where(), {"auth/new": 2})
+        equal(site.journal(), "")
+
+
 # ---- owners ---------------------------------------------------------------
 
 def test_owner_mail():
