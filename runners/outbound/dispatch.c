@@ -10,7 +10,7 @@
 #include "common/base/xalloc.h"
 #include "runners/outbound/outbound.h"
 
-/* ---- what has ended -------------------------------------------------------- */
+/* ---- what has ended ------------------------------------------------- */
 
 /* The bell has ended, or the claim is lost: somebody else will try. */
 static void
@@ -106,7 +106,7 @@ outbound_collect(struct outbound *o)
 	}
 }
 
-/* ---- what is to be done ---------------------------------------------------- */
+/* ---- what is to be done --------------------------------------------- */
 
 bool
 outbound_has_work(const struct outbound *o, const struct job *j)
@@ -218,7 +218,7 @@ feed_connection(struct outbound *o, struct relay *r, struct connection *c)
 	connection_send(c);
 }
 
-/* ---- connections ----------------------------------------------------------- */
+/* ---- connections ---------------------------------------------------- */
 
 static bool
 has_free_connection(const struct outbound *o)

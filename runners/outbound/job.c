@@ -19,7 +19,7 @@
 
 #define VERP_MARK "{verp}"
 
-/* ---- opening ------------------------------------------------------------ */
+/* ---- opening -------------------------------------------------------- */
 
 static bool
 has_word(const char *list, const char *word)
@@ -226,7 +226,7 @@ job_free(struct job **job)
 	*job = NULL;
 }
 
-/* ---- recipients to transactions ------------------------------------------ */
+/* ---- recipients to transactions ------------------------------------- */
 
 void
 job_stop(struct job *j, const char *why)
@@ -427,7 +427,7 @@ job_next(struct job *j, unsigned extensions, unsigned max,
 		add_recipient(j, *t, &address, is_utf8);
 	}
 	sbuf_free(&address);
-	/* Known now, so that nobody opens a connection for what is not there. */
+	/* Known now, so that no connection is opened for what is not there. */
 	if (j->reader.window_off + (off_t)j->reader.at >= j->rcpt_size)
 		j->is_at_end = true;
 	if ((*t)->n == 0) {
@@ -438,7 +438,7 @@ job_next(struct job *j, unsigned extensions, unsigned max,
 	return 1;
 }
 
-/* ---- and back ------------------------------------------------------------- */
+/* ---- and back ------------------------------------------------------- */
 
 static void
 take_rcpt(struct job *j, const char *relay, const struct smtp_transaction *t,

@@ -140,7 +140,7 @@ void job_stop(struct job *j, const char *why);
 /* Nothing is left, or it is stopped; and nothing is on its way. */
 bool job_is_finished(const struct job *j);
 
-/* ---- results (job_result.c) --------------------------------------------- */
+/* ---- results (job_result.c) ----------------------------------------- */
 
 struct job_result {
 	unsigned long line;
@@ -174,7 +174,7 @@ void job_judge_refusals(struct job *j);
 /* Log once, and show in the status: the relay or the post is at fault. */
 void job_alarm(struct job *j, const char *relay, const char *reply);
 
-/* ---- the end (job_settle.c) ----------------------------------------------- */
+/* ---- the end (job_settle.c) ----------------------------------------- */
 
 /* Give a finished job's entry its outcome: done, deferred, and a report to
  * bounce beside either.  0; or -1 (j->trouble) where the results cannot be

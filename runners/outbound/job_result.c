@@ -37,8 +37,13 @@ count_of(struct job *j, const char *relay)
 static void
 add_to_counts(struct job *j, const struct job_result *r)
 {
-	struct job_count *count = count_of(j, r->relay);
+	struct job_count *count;
 
+	if (r->state == RCPT_EXPIRED) {
+		j->expired++;
+		return;
+	}
+	count = count_of(j, r->relay);
 	switch (r->state) {
 	case RCPT_DONE:
 		j->done++;
@@ -48,9 +53,6 @@ add_to_counts(struct job *j, const struct job_result *r)
 		j->failed++;
 		count->failed++;
 		break;
-	case RCPT_EXPIRED:
-		j->expired++;
-		return;
 	default:
 		j->deferred++;
 		count->deferred++;
@@ -138,7 +140,7 @@ job_sync(struct job *j, bool is_now)
 	return 0;
 }
 
-/* ---- an attempt that was cut short ---------------------------------------- */
+/* ---- an attempt that was cut short ---------------------------------- */
 
 static void
 learn(struct job *j, void *most, char *line, off_t at)
@@ -252,7 +254,7 @@ job_recover(struct job *j)
 	return j->n_known > 0 ? mark_known(j) : 0;
 }
 
-/* ---- refusals --------------------------------------------------------------- */
+/* ---- refusals ------------------------------------------------------- */
 
 static void
 record_refusal(struct job *j, const struct job_refusal *refusal, char state)

@@ -21,7 +21,7 @@
 /* Results noted before they are written, where many come at once. */
 #define FLUSH_EVERY 256
 
-/* ---- the report to bounce ------------------------------------------------ */
+/* ---- the report to bounce ------------------------------------------- */
 
 struct failure {
 	unsigned long line;
@@ -159,7 +159,7 @@ stage_report(struct job *j)
 	return rc;
 }
 
-/* ---- expiry ------------------------------------------------------------- */
+/* ---- expiry --------------------------------------------------------- */
 
 /* The same clock as runner_defer's: since the entry came to this queue. */
 static bool
@@ -179,7 +179,7 @@ is_past_give_up(const struct job *j)
 static int
 expire_rest(struct job *j)
 {
-	int rc = rewind_list(j);
+	int rc = rewind_list(j), saved;
 
 	while (rc != -1 && (rc = rcpt_read(&j->reader)) == 1) {
 		struct job_result r = {.line = j->reader.line,
@@ -192,14 +192,19 @@ expire_rest(struct job *j)
 		if (j->n_marks >= FLUSH_EVERY && job_flush(j) == -1)
 			return -1;
 	}
-	if (rc == -1 || job_flush(j) == -1)
+	saved = errno;
+	if (job_flush(j) == -1)
 		return -1;
+	if (rc == -1) {
+		errno = saved;
+		return -1;
+	}
 	log_warn("id=%s given up for %lu recipients: %s", entry_id(j->entry),
 	    j->expired, sbuf_str(&j->why));
 	return 0;
 }
 
-/* ---- the outcome ---------------------------------------------------------- */
+/* ---- the outcome ---------------------------------------------------- */
 
 static void
 set_delivery(struct job *j, const struct job_count *count)
@@ -276,17 +281,22 @@ int
 job_settle(struct job *j)
 {
 	bool has_left;
+	int rc;
 
 	job_judge_refusals(j);
 	if (job_flush(j) == -1)
 		return -1;
 	has_left = j->deferred > 0 || !j->is_at_end;
 	if (has_left && j->bury.len == 0 && is_past_give_up(j)) {
-		if (expire_rest(j) == -1) {
+		has_left = false;
+		rc = expire_rest(j);
+		if (rc == -1 && errno != EPROTO) {
 			j->trouble = errno;
 			return -1;
 		}
-		has_left = false;
+		if (rc == -1)
+			sbuf_set(&j->bury, "given up, and the distribution "
+			    "list is malformed");
 	}
 	set_deliveries(j);
 	if (has_left || j->bury.len > 0) {

@@ -87,7 +87,7 @@ outbound_fini(struct runner *r, void *data)
 	free(o);
 }
 
-/* ---- claiming --------------------------------------------------------------- */
+/* ---- claiming ------------------------------------------------------- */
 
 static void
 pause_for_trouble(struct outbound *o)
@@ -159,7 +159,7 @@ claim_entries(struct outbound *o)
 	}
 }
 
-/* ---- settling --------------------------------------------------------------- */
+/* ---- settling ------------------------------------------------------- */
 
 /* Put back what is not finished: end of the bell. */
 static void
@@ -195,8 +195,12 @@ end_job(struct outbound *o, struct job *j)
 	}
 	if (o->n_settled == OUTBOUND_BATCH_MAX || j->trouble != 0)
 		return false;
-	if (job_settle(j) == -1)
+	if (job_settle(j) == -1) {
+		log_error("id=%s cannot be settled: %s", entry_id(j->entry),
+		    strerror(j->trouble));
+		pause_for_trouble(o);
 		return false;
+	}
 	add_settled(o, j->entry);
 	return true;
 }
@@ -256,7 +260,7 @@ write_results(struct outbound *o)
 	}
 }
 
-/* ---- waiting ------------------------------------------------------------------ */
+/* ---- waiting -------------------------------------------------------- */
 
 static size_t
 list_descriptors(struct outbound *o)
@@ -295,6 +299,18 @@ sooner(int64_t *when, int64_t other)
 		*when = other;
 }
 
+/* Is there something to be done for it that waits for nobody? */
+static bool
+can_go_on(const struct outbound *o, const struct job *j)
+{
+	if (j->trouble != 0)
+		return false;
+	if (job_is_finished(j) || (j->lines.len > 0 && !j->is_lost))
+		return true;
+	return o->queue->maildir != NULL && !o->is_ending
+	    && outbound_has_work(o, j);
+}
+
 /* When the loop has to turn though nothing was said; INT64_MAX: never. */
 static int64_t
 next_turn(const struct outbound *o, size_t n)
@@ -311,9 +327,7 @@ next_turn(const struct outbound *o, size_t n)
 	for (i = 0; i < o->n_jobs; i++) {
 		const struct job *j = o->jobs[i];
 
-		if (j->trouble == 0 && (job_is_finished(j)
-		    || (j->lines.len > 0 && !j->is_lost) || (o->queue->maildir != NULL
-		    && outbound_has_work(o, j))))
+		if (can_go_on(o, j))
 			return o->now;
 		if (j->dirty_since != 0)
 			sooner(&when, j->dirty_since + 1000);
@@ -381,7 +395,7 @@ wait_for_news(struct outbound *o)
 	}
 }
 
-/* ---- the loop ----------------------------------------------------------------- */
+/* ---- the loop ------------------------------------------------------- */
 
 static void
 fill_maildirs(struct outbound *o)

@@ -60,7 +60,7 @@ void *outbound_init(struct runner *r);
 int outbound_serve(struct runner *r);
 void outbound_fini(struct runner *r, void *data);
 
-/* ---- talking to servers (dispatch.c) ------------------------------------ */
+/* ---- talking to servers (dispatch.c) -------------------------------- */
 
 /* Take what has ended on the connections, and forget closed ones. */
 void outbound_collect(struct outbound *o);

@@ -100,7 +100,7 @@ relay_init(struct relay *r, const struct site_relay *config, const char *helo,
 	/* "tls: none" is the owner's word that the way is safe. */
 	r->smtp.is_plain_ok = config->tls == SITE_TLS_NONE
 	    || is_local(config->host);
-	r->connections = xcalloc(max, sizeof *r->connections);
+	r->connections = xcalloc(max, sizeof(struct connection *));
 	return 0;
 }
 

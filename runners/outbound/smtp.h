@@ -61,7 +61,7 @@ struct smtp_transaction {
 
 	/* How it ended, where a rcpt has no reply of its own. */
 	char *reply;
-	bool is_fault;          /* 5xx that is the relay's or the post's fault */
+	bool is_fault;          /* 5xx: the relay's or the post's fault */
 	bool is_untried;        /* the session ended before it got anywhere */
 
 	int stage;              /* smtp's own from here on */

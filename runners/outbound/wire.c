@@ -112,7 +112,8 @@ wire_load(struct wire *w, const struct sbuf *header, int fd, off_t body)
 	char before = '\n';
 
 	*w = (struct wire){.fd = fd, .body = body};
-	if (header->len > 0 && memchr(header->data, '\0', header->len) != NULL) {
+	if (header->len > 0
+	    && memchr(header->data, '\0', header->len) != NULL) {
 		errno = EILSEQ;
 		return -1;
 	}

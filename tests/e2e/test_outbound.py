@@ -625,7 +625,18 @@ def test_give_up():
         equal(re.findall(r"^([A-Z])\t\w+@", text, re.M), ["E", "D"])
         assert re.search(r"^1\t\S+\tE\t-\t0\t\t450 4.2.0 later", text, re.M)
         assert "given up" in site.log()
+        equal(text.count("Delivery:"), 1)
         equal(site.names("bounce"), [])
+    with Site() as site:
+        sink = site.sink()
+        site.relay(sink)
+        sink.stop()
+        entry = site.entry([ANN], when="2020-01-01T00:00:00.000Z")
+        put(site.path("rcpt", entry),
+            b"Septet-Rcpt: 1\nT\tann@example.net\nnonsense\n")
+        site.drain()
+        equal(site.names("outbound", "dead"), [entry])
+        assert "malformed" in site.envelope(entry)
 
 
 def test_mail_without_a_sender_has_nobody_to_be_told():
