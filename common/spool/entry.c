@@ -80,9 +80,11 @@ read_envelope(struct entry *e, struct sbuf *bytes)
 
 	e->fd = fs_open_regular(e->spool->dir, entry_path(e, &p),
 	    O_RDWR | O_APPEND, &st);
+	/* One that may not be written to is another user's file, which may
+	 * well be a message; no claim could be recorded in it anyway. */
 	if (e->fd == -1)
-		return errno == EINVAL || errno == ELOOP || errno == EISDIR ?
-		    0 : -1;
+		return errno == EINVAL || errno == ELOOP || errno == EISDIR ||
+		    errno == EACCES || errno == EPERM ? 0 : -1;
 	e->inode = st.st_ino;
 	if (st.st_size > ENVELOPE_MAX || st.st_size == 0)
 		return 0;

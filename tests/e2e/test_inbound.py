@@ -8,12 +8,14 @@
 
 import hashlib
 import os
+import shutil
 import socket
+import subprocess
 import sys
 
 sys.dont_write_bytecode = True
-from septet_test import (DOMAIN, Site, equal, main, names, read,  # noqa: E402
-                         words)
+from septet_test import (BIN, DOMAIN, Site, Skip, equal, main,  # noqa: E402
+                         names, read, words)
 
 DEV = "dev@" + DOMAIN
 POST = (b"From: Ann <ann@example.net>\nTo: dev@lists.example.org\n"
@@ -227,6 +229,29 @@ def test_what_is_no_message_is_moved_aside():
         equal(errors[3:], ["no regular file"] * 4)
         equal(names(new), [])
         equal(site.names("inbound", "cur"), [])
+
+
+def test_files_of_another_user():
+    """Names like these could be IDs, so they are opened as entries first."""
+    if os.getuid() != 0:
+        raise Skip("only root can give files away")
+    nobody = 65534
+    with Site() as site:
+        site.list("dev")
+        site.drop(POST, "readable.eml")
+        os.chmod(site.drop(POST, "secret.eml"), 0)
+        site.drop(post(ident=b"<2@example.net>"), "zz.eml")
+        program = shutil.copy(os.path.join(BIN, "septet-inbound"), site.root)
+        os.chown(site.root, nobody, nobody)
+        for folder, folders, _ in os.walk(site.root):
+            for name in folders:
+                os.chown(os.path.join(folder, name), nobody, nobody)
+        got = subprocess.run([program, "--drain"], env=site.env, user=nobody,
+                             group=nobody, extra_groups=[],
+                             capture_output=True, timeout=60)
+        equal((got.returncode, site.where()),
+              (0, {"auth/new": 2, "inbound/dead": 2}), got.stderr)
+        buried(site, "not readable by this user")
 
 
 def test_a_header_without_a_body():
