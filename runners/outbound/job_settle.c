@@ -244,7 +244,9 @@ is_reported(const struct job *j)
 {
 	const char *role = envelope_get(entry_envelope(j->entry), "Role");
 
-	return !j->is_null && (role == NULL || strcmp(role, "owner") != 0);
+	/* Owner mail is not a list's: no member is behind its recipients. */
+	return !j->is_null && (role == NULL || (strcmp(role, "owner") != 0 &&
+	    strcmp(role, "site-owner") != 0));
 }
 
 static int
