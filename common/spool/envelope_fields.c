@@ -94,7 +94,7 @@ static const struct envelope_field fields[] = {
 	{"Notice-To", 0, ANY},
 	{"Language", INBOUND | COMMAND, 0},
 	{"Template", INBOUND | COMMAND, 0},
-	{"Held", MODERATION | COMMAND | BOUNCE, 0},
+	{"Held", MODERATION | COMMAND, 0},
 	{"Post-Number", PENDING, 0},
 	{"Change", ANY, 0},
 	{"Archived-At", PENDING, 0},
