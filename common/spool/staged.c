@@ -168,7 +168,8 @@ decision_target(const struct decision *d, struct spool_path *p)
 	if (strcmp(d->exit, "defer") == 0)
 		return spool_path(p, "%s/later/%010lld/%s", d->queue,
 		    (long long)((d->due + 59999) / 60000), d->id);
-	if (strcmp(d->exit, "hold") == 0)
+	/* Also the name of an exit that leads to another queue (bounce's). */
+	if (strcmp(d->exit, "hold") == 0 && strcmp(d->to, d->queue) == 0)
 		return spool_path(p, "%s/held/%s", d->queue, d->id);
 	if (strcmp(d->exit, "bury") == 0)
 		return spool_path(p, "%s/dead/%s", d->queue, d->id);
