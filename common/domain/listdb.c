@@ -25,6 +25,7 @@ struct listdb {
 	struct slot slots[LISTDB_OPEN];
 	unsigned long tick;
 	struct store *transaction;
+	int error;              /* of a commit before its time */
 };
 
 struct listdb *
@@ -47,9 +48,38 @@ has_transaction(const struct listdb *db, const struct slot *s)
 }
 
 static int
+commit(struct listdb *db)
+{
+	struct store *store = db->transaction;
+
+	db->transaction = NULL;
+	return store == NULL ? 0 : store_commit(store);
+}
+
+/* In the middle of a batch: a failure is that of the entries before this one,
+ * so it is kept for whoever commits at the batch's end. */
+static int
+commit_early(struct listdb *db)
+{
+	if (commit(db) == 0)
+		return 0;
+	db->error = errno;
+	return -1;
+}
+
+/* The file that a transaction was on is another one now: the entries before
+ * this one have to be handled again. */
+static void
+lose(struct listdb *db)
+{
+	listdb_cancel(db);
+	db->error = ESTALE;
+}
+
+static int
 close_slot(struct listdb *db, struct slot *s)
 {
-	if (has_transaction(db, s) && listdb_commit(db) == -1)
+	if (has_transaction(db, s) && commit_early(db) == -1)
 		return -1;
 	roster_close(&s->roster);
 	liststate_close(&s->state);
@@ -124,7 +154,7 @@ listdb_roster(struct listdb *db, const struct list *list)
 	inode = inode_of(list->dir, "members.tdb");
 	if (s->roster != NULL && inode != s->roster_inode) {
 		if (has_transaction(db, s))
-			listdb_cancel(db);
+			lose(db);
 		roster_close(&s->roster);
 	}
 	if (s->roster == NULL) {
@@ -145,7 +175,7 @@ listdb_state(struct listdb *db, const struct list *list)
 	inode = inode_of(list->dir, "state.tdb");
 	if (s->state != NULL && inode != s->state_inode) {
 		if (has_transaction(db, s))
-			listdb_cancel(db);
+			lose(db);
 		liststate_close(&s->state);
 	}
 	if (s->state == NULL) {
@@ -160,7 +190,7 @@ listdb_begin(struct listdb *db, struct store *store)
 {
 	if (db->transaction == store)
 		return 0;
-	if (listdb_commit(db) == -1 || store_begin(store) == -1)
+	if (commit_early(db) == -1 || store_begin(store) == -1)
 		return -1;
 	db->transaction = store;
 	return 0;
@@ -169,10 +199,14 @@ listdb_begin(struct listdb *db, struct store *store)
 int
 listdb_commit(struct listdb *db)
 {
-	struct store *store = db->transaction;
+	int rc = commit(db);
 
-	db->transaction = NULL;
-	return store == NULL ? 0 : store_commit(store);
+	if (db->error != 0) {
+		errno = db->error;
+		db->error = 0;
+		rc = -1;
+	}
+	return rc;
 }
 
 void
@@ -181,4 +215,5 @@ listdb_cancel(struct listdb *db)
 	if (db->transaction != NULL)
 		store_cancel(db->transaction);
 	db->transaction = NULL;
+	db->error = 0;
 }

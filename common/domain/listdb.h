@@ -33,7 +33,8 @@ struct liststate *listdb_state(struct listdb *db, const struct list *list);
  * another is committed first. */
 int listdb_begin(struct listdb *db, struct store *store)
     __attribute__((warn_unused_result));
-/* Commit what is open; for batch_end. */
+/* Commit what is open; for batch_end.  -1 also where an earlier commit of the
+ * batch failed. */
 int listdb_commit(struct listdb *db) __attribute__((warn_unused_result));
 void listdb_cancel(struct listdb *db);
 
