@@ -171,18 +171,16 @@ write_address(const char *address, struct sbuf *out)
 	return false;
 }
 
-/* The original's header, where it goes with the answer and is not too large
- * to. */
-static int
+/* The original's header, where it goes with the answer and can be read; the
+ * answer goes without it too. */
+static void
 read_original(struct order *o, const struct answer *a, struct sbuf *out)
 {
 	off_t body;
 
-	if (!a->has_original ||
-	    entry_header(o->entry, HEADER_MAX, out, &body) == 0)
-		return 0;
-	sbuf_free(out);
-	return errno == EFBIG ? 0 : -1;
+	if (a->has_original &&
+	    entry_header(o->entry, HEADER_MAX, out, &body) == -1)
+		sbuf_truncate(out, 0);
 }
 
 /* ---- the child ----------------------------------------------------------- */
@@ -217,83 +215,97 @@ stage_recipient(struct child *c, const char *address)
 	return rc == -1 || rc2 == -1 ? -1 : 0;
 }
 
+static void
+compose(struct order *o, const struct answer *a, const struct addresses *own,
+    const struct sbuf *text, struct child *c, struct sbuf *message)
+{
+	struct sbuf subject = {0}, to = {0}, original = {0};
+	struct compose_notice n = {
+	    .from = a->is_to_owners ? own->owner.data : own->request.data,
+	    .from_name = own->name.data, .reply_to = a->reply_to,
+	    .id = child_id(c), .host = runner_site(o->runner)->name,
+	    .in_reply_to = envelope_get(entry_envelope(o->entry),
+	    "Message-Id"), .date = clock_ms(),
+	    .text = text->data + header_end(text->data, text->len, true)};
+
+	(void)header_get(text->data, text->len, "Subject", 0, &subject);
+	describe(o, a, c, write_address(a->to, &to));
+	read_original(o, a, &original);
+	n.to = to.data;
+	n.subject = sbuf_str(&subject);
+	if (original.len > 0)
+		n.original_header = original.data;
+	compose_notice(&n, message);
+	sbuf_free(&subject);
+	sbuf_free(&to);
+	sbuf_free(&original);
+}
+
 static int
 stage(struct order *o, const struct answer *a, const struct addresses *own,
     const struct sbuf *text)
 {
-	const char *queue = runner_exit(o->runner, "accept");
-	struct sbuf subject = {0}, to = {0}, original = {0}, message = {0};
-	struct compose_notice n = {
-	    .from = a->is_to_owners ? own->owner.data : own->request.data,
-	    .from_name = own->name.data, .reply_to = a->reply_to,
-	    .host = runner_site(o->runner)->name, .date = clock_ms(),
-	    .in_reply_to = envelope_get(entry_envelope(o->entry),
-	    "Message-Id")};
-	struct child *c = NULL;
-	bool is_utf8;
+	struct sbuf message = {0};
+	struct child *c;
 	int rc;
 
-	rc = read_original(o, a, &original);
-	if (rc == 0 && queue == NULL) {
-		errno = EINVAL;
-		rc = -1;
-	}
-	if (rc == 0)
-		c = entry_child(o->entry, 'o', queue);
-	if (c != NULL) {
-		is_utf8 = write_address(a->to, &to);
-		(void)header_get(text->data, text->len, "Subject", 0,
-		    &subject);
-		n.to = to.data;
-		n.subject = sbuf_str(&subject);
-		n.id = child_id(c);
-		n.text = text->data + header_end(text->data, text->len, true);
-		n.original_header = original.len > 0 ? original.data : NULL;
-		compose_notice(&n, &message);
-		describe(o, a, c, is_utf8);
-		rc = child_stage_message(c, &message, header_end(message.data,
-		    message.len, true));
-	}
-	if (c != NULL && rc == 0)
-		rc = stage_recipient(c, a->to);
-	sbuf_free(&subject);
-	sbuf_free(&to);
-	sbuf_free(&original);
+	c = entry_child(o->entry, 'o', runner_exit(o->runner, "accept"));
+	if (c == NULL)
+		return -1;
+	compose(o, a, own, text, c, &message);
+	rc = child_stage_message(c, &message, header_end(message.data,
+	    message.len, true));
 	sbuf_free(&message);
-	return c == NULL ? -1 : rc;
+	return rc == -1 ? -1 : stage_recipient(c, a->to);
+}
+
+/* The notice's text: true, or false and *result says why there is none. */
+static bool
+make_text(struct order *o, const struct answer *a,
+    const struct addresses *own, struct sbuf *text,
+    enum answer_result *result)
+{
+	struct sbuf template = {0}, why = {0};
+	int rc;
+
+	rc = find_template(o, a->language != NULL ? a->language :
+	    o->list->language, a->notice, &template);
+	if (rc == -1)
+		sbuf_adds(&why, strerror(errno));
+	else if (rc == 0)
+		sbuf_adds(&why, "there is none");
+	else if (fill(o, a, own, sbuf_str(&template), text, &why) == 0 &&
+	    text->len == 0)
+		sbuf_adds(&why, "it is empty");
+	if (rc == -1 && (errno == EMFILE || errno == ENFILE))
+		*result = ANSWER_TROUBLE;
+	else if (why.len > 0)
+		*result = bury(o, a->notice, why.data);
+	rc = why.len == 0;
+	sbuf_free(&template);
+	sbuf_free(&why);
+	return rc;
 }
 
 enum answer_result
 answer_send(struct order *o, const struct answer *a)
 {
-	const char *language = a->language != NULL ? a->language :
-	    o->list->language;
+	enum answer_result result = ANSWER_TROUBLE;
 	struct addresses own = {0};
-	struct sbuf template = {0}, text = {0}, why = {0};
-	enum answer_result result;
-	int rc;
+	struct sbuf text = {0};
 
+	if (runner_exit(o->runner, "accept") == NULL)
+		return bury(o, a->notice, "this queue has no exit accept in "
+		    "the site file");
 	addresses_make(o->list, &own);
-	rc = find_template(o, language, a->notice, &template);
-	if (rc == 1 && fill(o, a, &own, sbuf_str(&template), &text, &why) ==
-	    -1)
-		result = bury(o, a->notice, why.data);
-	else if (rc == 1 && text.len == 0)
-		result = bury(o, a->notice, "it is empty");
-	else if (rc == 1)
+	if (make_text(o, a, &own, &text, &result))
 		result = (enum answer_result)order_may_answer(o, a->to,
 		    a->notice);
-	else if (rc == -1 && (errno == EMFILE || errno == ENFILE))
-		result = ANSWER_TROUBLE;
-	else
-		result = bury(o, a->notice, rc == 0 ? "there is none" :
-		    strerror(errno));
 	if (result == ANSWER_SENT && stage(o, a, &own, &text) == -1)
 		result = ANSWER_TROUBLE;
+	o->answers += result == ANSWER_SENT;
 	addresses_free(&own);
-	sbuf_free(&template);
 	sbuf_free(&text);
-	sbuf_free(&why);
 	return result;
 }
 

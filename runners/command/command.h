@@ -43,6 +43,7 @@ struct order {
 	struct liststate *state;
 	struct sbuf sender;     /* Mail-From; empty: unknown, or <> */
 	bool is_automatic;      /* no program gets an answer, or is obeyed */
+	unsigned answers;       /* staged */
 };
 
 /* Add a Command field "WORD REST result=RESULT". */

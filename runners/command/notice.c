@@ -17,6 +17,7 @@
 
 /* More owners of a list than this are not written to. */
 #define OWNERS_MAX 50
+#define HOUR (60 * 60 * 1000)
 
 /* What the words of a Notice field say. */
 struct wish {
@@ -188,6 +189,20 @@ send_to_owners(struct order *o, const struct wish *w, struct answer *a)
 	return 0;
 }
 
+/* Moderation asks for this once an hour, and we send it once an hour, a moment
+ * later: where that moment was longer the last time, it comes too soon.  What
+ * waits would stay unknown until the next post, so it is tried once more. */
+static void
+try_again(struct order *o)
+{
+	const struct envelope *env = entry_envelope(o->entry);
+
+	if (o->answers == 0 && !entry_has_outcome(o->entry) &&
+	    strcmp(envelope_last(env)->exit, "defer") != 0)
+		entry_defer(o->entry, clock_ms() + HOUR,
+		    "the owners had a notice within the hour");
+}
+
 static int
 tell_held(struct order *o, const struct wish *w)
 {
@@ -206,6 +221,8 @@ tell_held(struct order *o, const struct wish *w)
 			clock_format_mail(held.until, date);
 		a.held_items = held.items.data;
 		rc = send_to_owners(o, w, &a);
+		if (rc == 0)
+			try_again(o);
 	}
 	held_free(&held);
 	return rc;

@@ -614,6 +614,25 @@ def test_moderators_instead_of_owners():
         equal(to(site, site.answer()[0]), "mod@example.org")
 
 
+def test_held_notice_that_comes_too_soon():
+    with Lists() as site:
+        hold(site)
+        site.go("command")
+        site.answers()
+        held = site.names("moderation", "held")[0]
+        site.entry("command", [
+            ("Kind", "notice"), ("Role", "notice"), ("List", DEV),
+            ("About", held), ("Notice", "held-owners to=owners")],
+            b"X: y\n\n", by="moderation")
+        site.go("command")
+        equal(site.where(), {"moderation/held": 1, "command/later": 1})
+        site.no_answer()
+        site.offset = HOUR + 120
+        site.go("command")
+        equal(site.answer()[0].get("Template"), "held-owners")
+        equal(site.where(), {"moderation/held": 1})
+
+
 def test_nothing_is_held_any_more():
     with Lists() as site:
         hold(site)
@@ -624,15 +643,16 @@ def test_nothing_is_held_any_more():
         site.no_answer()
 
 
-def verdict(letter, want, **extra):
-    """A moderator answers: what stands where then."""
+def verdict(letter, want, after=None, **extra):
+    """A moderator answers: what stands where then, and after command has
+    looked once more."""
     with Lists() as site:
         hold(site)
         site.go("command")
         text = text_of(site.answer()[1])
         local = re.search(r"dev-confirm\+" + letter + TOKEN, text).group(0)
-        ident = site.send(local, "<%s>" % OWNER, **extra)
         about = site.names("moderation", "held")[0]
+        ident = site.send(local, "<%s>" % OWNER, **extra)
         if want is None:
             equal(words(site.commands(ident)[0])["result"], "ignored")
             equal(site.where(), {"moderation/held": 1})
@@ -652,7 +672,8 @@ def verdict(letter, want, **extra):
         # Once more: nothing is held, nothing happens.
         site.send(local, "<%s>" % OWNER)
         site.go("moderation")
-        equal(site.where(), want)
+        equal(site.where(), want if after is None else after)
+        site.no_answer()
 
 
 def test_approve():
@@ -660,7 +681,7 @@ def test_approve():
 
 
 def test_reject():
-    verdict("r", {"command/new": 1})
+    verdict("r", {"command/new": 1}, {})
 
 
 def test_discard():
