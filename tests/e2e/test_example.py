@@ -158,9 +158,10 @@ def normalise(ident, files):
     envelope = reseal(envelope, parts)
     body = envelope + rcpt + result
     head = re.sub(r"envelope=\d+ rcpt=\d+ result=\d+ crc32=\w+",
-                  "envelope=%d rcpt=%d result=%d crc32=%s" % (
+                  "envelope=%d rcpt=%d result=%d" % (
                       len(envelope.encode()), len(rcpt.encode()),
-                      len(result.encode()), crc(body)), head)
+                      len(result.encode())), head)
+    head += " crc32=" + crc(head + body)
     files["journal/2026-11-20"] = head + "\n" + body + "\n"
     return files
 
