@@ -12,6 +12,7 @@
 #
 # Nothing sleeps blindly: what is waited for is watched, with a deadline.
 
+import ctypes
 import os
 import re
 import signal
@@ -29,6 +30,11 @@ from septet_test import (BIN, DOMAIN, MAGIC, PARTS, PATIENCE, PLACES, ROOT,
 SANITIZED = bool(os.environ.get("SEPTET_SANITIZED"))
 QUIET = ["inbound", "auth", "moderation", "pending", "bounce", "command",
          "outbound"]          # in the order that entries go
+
+
+def end_with_parent():
+    """A test that is killed leaves no supervisor behind."""
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)      # PR_SET_PDEATHSIG
 
 
 def free_port():
@@ -295,12 +301,13 @@ class LiveSite(Site):
 
     # -- the supervisor
 
-    def start(self, wait=True):
+    def start(self):
         read_end, write_end = os.pipe()
         self.supervisor = subprocess.Popen(
             [os.path.join(BIN, "septet-supervisor"), "--site", self.file,
              "--ready-fd", str(write_end)], env=self.env,
             pass_fds=[write_end], stdin=subprocess.DEVNULL,
+            preexec_fn=end_with_parent,
             stderr=open(os.path.join(self.root, "stderr"), "ab"))
         self.processes.append(self.supervisor)
         os.close(write_end)
