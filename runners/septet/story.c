@@ -52,6 +52,25 @@ is_in(const char *const *names, const char *name)
 	return false;
 }
 
+/* A value without the token in it: what is shown may be passed on, and a token
+ * is as good as a signature. */
+static void
+hide_token(const char *value, struct sbuf *out)
+{
+	const char *token = strstr(value, "token=");
+	size_t n;
+
+	sbuf_set(out, "");
+	if (token == NULL || (token > value && token[-1] != ' ')) {
+		sbuf_adds(out, value);
+		return;
+	}
+	n = (size_t)(token - value) + strlen("token=");
+	sbuf_add(out, value, n);
+	sbuf_adds(out, "(hidden)");
+	sbuf_adds(out, value + n + strcspn(value + n, " "));
+}
+
 void
 story_facts(const struct envelope *env)
 {
@@ -68,23 +87,32 @@ story_facts(const struct envelope *env)
 	}
 }
 
+static bool
+is_shown(const struct envelope_line *line, size_t block, bool is_full)
+{
+	return line->block == block && !is_in(quiet, line->name) &&
+	    (is_full || is_in(telling, line->name));
+}
+
 static void
 print_fields(const struct envelope *env, size_t block, bool is_full)
 {
+	struct sbuf value = {0};
 	size_t i;
 
 	for (i = 0; i < env->n_lines; i++) {
 		const struct envelope_line *line = &env->lines[i];
 
-		if (line->block != block || is_in(quiet, line->name) ||
-		    (!is_full && !is_in(telling, line->name)))
+		if (!is_shown(line, block, is_full))
 			continue;
+		hide_token(line->value, &value);
 		fputs("      ", stdout);
 		out_text(stdout, line->name);
 		fputs(": ", stdout);
-		out_text(stdout, line->value);
+		out_text(stdout, value.data);
 		putchar('\n');
 	}
+	sbuf_free(&value);
 }
 
 static void
@@ -120,21 +148,23 @@ static void
 json_fields(const struct envelope *env, size_t block, bool is_full,
     struct json *j)
 {
+	struct sbuf value = {0};
 	size_t i;
 
 	json_array(j, "fields");
 	for (i = 0; i < env->n_lines; i++) {
 		const struct envelope_line *line = &env->lines[i];
 
-		if (line->block != block || is_in(quiet, line->name) ||
-		    (!is_full && !is_in(telling, line->name)))
+		if (!is_shown(line, block, is_full))
 			continue;
+		hide_token(line->value, &value);
 		json_object(j, NULL);
 		json_string(j, "name", line->name);
-		json_string(j, "value", line->value);
+		json_string(j, "value", value.data);
 		json_close(j, '}');
 	}
 	json_close(j, ']');
+	sbuf_free(&value);
 }
 
 void
