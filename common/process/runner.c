@@ -65,8 +65,8 @@ start(struct runner *r, const struct options *o)
 	r->queue = site_queue(r->site,
 	    o->queue != NULL ? o->queue : r->def->name);
 	if (r->queue == NULL) {
-		log_error("no queue %s in %s: see queues:", o->queue,
-		    r->site->file);
+		log_error("no queue %s in %s: see queues:",
+		    o->queue != NULL ? o->queue : r->def->name, r->site->file);
 		exit(EXIT_CONFIG);
 	}
 	if (strcmp(r->queue->runner, r->def->name) != 0) {
@@ -92,6 +92,8 @@ start(struct runner *r, const struct options *o)
 			die(r->def->name);
 	}
 	r->started = clock_ms();
+	r->is_changed = true;
+	runner_publish(r);
 }
 
 static void
@@ -136,10 +138,13 @@ pause_for_trouble(struct runner *r)
 static void
 handle_one(struct runner *r, struct entry *e)
 {
-	if (r->def->handle(r, e) == -1) {
+	if (r->def->handle(r, e) == 0)
+		return;
+	/* A child's ID that would be too long is the entry's trouble, not the
+	 * host's: it is buried. */
+	if (errno != ENAMETOOLONG)
 		runner_trouble(r, entry_id(e), errno);
-		entry_abandon(e, errno);
-	}
+	entry_abandon(e, errno);
 }
 
 /* Claim up to a batch, handle and settle it: entries settled, 0 none was
@@ -170,9 +175,21 @@ one_batch(struct runner *r)
 			break;
 	}
 	if (n > 0)
-		runner_settle(r, batch, n);
+		(void)runner_settle(r, batch, n); /* is_troubled says it */
 	free(batch);
 	return r->is_troubled || got == -1 ? -1 : (int)n;
+}
+
+/* Begin to look through the queue: 0, or -1 trouble. */
+static int
+look(struct runner *r)
+{
+	runner_look_again(r);
+	r->is_troubled = false;
+	if (r->def->look == NULL || r->def->look(r) == 0)
+		return 0;
+	runner_trouble(r, "look", errno);
+	return -1;
 }
 
 /* Handle what is there: false where the bell ended or trouble came. */
@@ -182,8 +199,8 @@ drain(struct runner *r, bool *is_ended)
 	enum bell bell;
 	int n;
 
-	runner_look_again(r);
-	r->is_troubled = false;
+	if (look(r) == -1)
+		return false;
 	while ((n = one_batch(r)) > 0) {
 		runner_status(r, NULL);
 		r->pause = 0;
@@ -195,10 +212,12 @@ drain(struct runner *r, bool *is_ended)
 			return false;
 		}
 	}
+	if (n == 0)
+		r->pause = 0;
 	return n == 0;
 }
 
-/* End of file came: what is claimed goes back. */
+/* The process ends: what is claimed goes back. */
 static void
 put_back_suspect(struct runner *r)
 {
@@ -239,10 +258,11 @@ drain_once(struct runner *r)
 
 	do {
 		before = r->settled;
-		runner_look_again(r);
-		while ((n = one_batch(r)) > 0)
+		n = look(r);
+		while (n != -1 && (n = one_batch(r)) > 0)
 			;
 	} while (n == 0 && r->settled != before);
+	put_back_suspect(r);
 	return n == -1 ? EXIT_TEMPORARY : EXIT_OK;
 }
 

@@ -31,6 +31,9 @@ struct runner_def {
 	 * trouble of this host (disk, memory, store): the entry is released and
 	 * the runner pauses, then tries again. */
 	int (*handle)(struct runner *r, struct entry *e);
+	/* At start and at each ring, before the queue is looked through; may be
+	 * NULL.  -1: trouble, errno. */
+	int (*look)(struct runner *r);
 	/* inbound: turn a claimed bare file into an entry (1 and *e), or settle
 	 * it (0); -1 trouble. */
 	int (*adopt)(struct runner *r, const char *name, struct entry **e);
@@ -61,6 +64,12 @@ const char *runner_exit(const struct runner *r, const char *exit);
 /* Defer with backoff by the number of defers in its journal since it came to
  * this queue; past the site's give_up it is buried with the reason. */
 void runner_defer(struct runner *r, struct entry *e, const char *why);
+/* The same for what failed with errno: "what: reason". */
+void runner_defer_error(struct runner *r, struct entry *e, const char *what);
+/* The entry's header block, as entry_header has it: 1; 0 and the entry is
+ * buried, since no later look will find it whole; -1 trouble. */
+int runner_header(struct runner *r, struct entry *e, struct sbuf *out,
+    off_t *body) __attribute__((warn_unused_result));
 /* The list of the entry's List field: 1 and *list (valid until the next look-up),
  * or 0, and the entry has an outcome: buried (no such field, the list is gone)
  * or deferred (it cannot be read now). */
@@ -87,8 +96,8 @@ int runner_next(struct runner *r, struct entry **e)
 /* Start over at the beginning of the directories: call after a ring. */
 void runner_look_again(struct runner *r);
 /* Settle a batch: commit, log one line each, count, free.  ENTRY_STUCK ends
- * the process. */
-void runner_settle(struct runner *r, struct entry **entries, size_t n);
+ * the process.  0 all are moved, or -1: errno of one that is not. */
+int runner_settle(struct runner *r, struct entry **entries, size_t n);
 /* Publish the status file when a second has passed since the last. */
 void runner_status(struct runner *r, const char *last_error);
 

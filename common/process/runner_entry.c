@@ -6,12 +6,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
 #include "common/base/clock.h"
 #include "common/base/exits.h"
+#include "common/base/io.h"
 #include "common/base/log.h"
+#include "common/mail/header.h"
 #include "common/process/runner_private.h"
 #include "common/spool/backoff.h"
 #include "common/system/fsutil.h"
@@ -107,6 +110,64 @@ runner_defer(struct runner *r, struct entry *e, const char *why)
 	salt = (uint32_t)crc32(0, (const unsigned char *)entry_id(e),
 	    (uInt)strlen(entry_id(e)));
 	entry_defer(e, clock_ms() + backoff_delay(attempts, salt), why);
+}
+
+void
+runner_defer_error(struct runner *r, struct entry *e, const char *what)
+{
+	struct sbuf why = {0};
+
+	sbuf_printf(&why, "%s: %s", what, strerror(errno));
+	log_warn("id=%s queue=%s %s", entry_id(e), r->queue->name, why.data);
+	runner_defer(r, e, why.data);
+	sbuf_free(&why);
+}
+
+/* Is the message shorter than its header is said to be? */
+static bool
+is_cut_off(const struct entry *e)
+{
+	unsigned long long offset = 0;
+	struct stat st;
+	int fd = entry_message_open(e);
+	bool is;
+
+	if (fd == -1)
+		return false;
+	is = fstat(fd, &st) == 0 &&
+	    envelope_number(entry_envelope(e), "Body-Offset", &offset) == 1 &&
+	    offset > (unsigned long long)st.st_size;
+	io_close(&fd);
+	return is;
+}
+
+int
+runner_header(struct runner *r, struct entry *e, struct sbuf *out, off_t *body)
+{
+	(void)r;
+	if (entry_header(e, HEADER_MAX, out, body) == 0)
+		return 1;
+	switch (errno) {
+	case EFBIG:
+		entry_bury(e, "a header block over 1 MiB");
+		return 0;
+	case ENOENT:
+	case ELOOP:
+	case EINVAL:
+	case EISDIR:
+	case EACCES:
+		entry_bury(e, "its header is no file that can be read");
+		return 0;
+	case EIO:
+		if (!is_cut_off(e)) {
+			errno = EIO;
+			return -1;
+		}
+		entry_bury(e, "the message is shorter than its Body-Offset");
+		return 0;
+	default:
+		return -1;
+	}
 }
 
 int
@@ -228,6 +289,12 @@ claim(struct runner *r, const char *folder, const char *name,
 		    sbuf_str(&why));
 		break;
 	case ENTRY_TROUBLE:
+		/* A file that may not be touched keeps nobody waiting. */
+		if (errno == EACCES || errno == EPERM) {
+			log_error("queue=%s file=\"%s\" stays where it is: %s",
+			    r->queue->name, name, strerror(errno));
+			break;
+		}
 		runner_trouble(r, name, errno);
 		rc = -1;
 		break;
@@ -329,10 +396,11 @@ report(struct runner *r, const struct entry *e)
 	}
 }
 
-void
+int
 runner_settle(struct runner *r, struct entry **entries, size_t n)
 {
 	bool is_stuck = false;
+	int error = 0;
 	size_t i;
 
 	if (r->def->batch_end != NULL && r->def->batch_end(r) == -1) {
@@ -345,10 +413,15 @@ runner_settle(struct runner *r, struct entry **entries, size_t n)
 		report(r, entries[i]);
 		if (entry_state(entries[i]) == ENTRY_STUCK)
 			is_stuck = true;
+		if (entry_state(entries[i]) != ENTRY_MOVED)
+			error = entry_errno(entries[i]) == 0 ? EIO :
+			    entry_errno(entries[i]);
 		entry_free(&entries[i]);
 	}
 	if (is_stuck)
 		runner_leave(r, EXIT_TEMPORARY);
+	errno = error;
+	return error == 0 ? 0 : -1;
 }
 
 static void

@@ -206,15 +206,21 @@ release(struct entry *e, int error)
 }
 
 /* An entry that can never be settled as its stage wants (its journal would
- * grow past the limit) is buried instead, without what it staged. */
-static int
-bury_too_large(struct entry *e)
+ * grow past the limit, its ID has no room for a child's) is buried instead,
+ * without what it staged.  true where that is done. */
+static bool
+is_buried_instead(struct entry *e, int error)
 {
 	entry_unstage(e);
-	if (io_ftruncate(e->fd, e->claimed_len) == -1)
-		return -1;
-	return entry_settle_now(e, "bury", e->queue,
-	    "the envelope would exceed 1 MiB");
+	if (io_ftruncate(e->fd, e->claimed_len) == -1 ||
+	    entry_settle_now(e, "bury", e->queue, error == EFBIG ?
+	    "the envelope would exceed 1 MiB" :
+	    "its ID has no room for a child's") == -1)
+		return false;
+	e->state = ENTRY_MOVED;
+	strcpy(e->exit, "bury");
+	strcpy(e->to, e->queue);
+	return true;
 }
 
 static void
@@ -224,7 +230,9 @@ prepare(struct entry *e)
 	int rc = 0;
 
 	if (!e->has_outcome || e->failed != 0) {
-		release(e, e->failed);
+		if (e->failed != ENAMETOOLONG ||
+		    !is_buried_instead(e, ENAMETOOLONG))
+			release(e, e->failed);
 		return;
 	}
 	for (c = e->children; rc == 0 && c != NULL; c = c->next)
@@ -233,13 +241,8 @@ prepare(struct entry *e)
 		rc = decide(e);
 	if (rc == 0)
 		return;
-	if (errno == EFBIG && bury_too_large(e) == 0) {
-		e->state = ENTRY_MOVED;
-		strcpy(e->exit, "bury");
-		strcpy(e->to, e->queue);
-		return;
-	}
-	release(e, errno);
+	if (errno != EFBIG || !is_buried_instead(e, EFBIG))
+		release(e, errno);
 }
 
 static bool

@@ -63,6 +63,23 @@ id_new(char out[ID_SIZE], const char *host)
 	count = (count + 1) % COUNT_MAX;
 }
 
+int64_t
+id_time(const char *id)
+{
+	int64_t us = 0;
+	int i;
+
+	for (i = 0; i < TIME_DIGITS; i++) {
+		if (id[i] >= '0' && id[i] <= '9')
+			us = us * 36 + (id[i] - '0');
+		else if (id[i] >= 'a' && id[i] <= 'z')
+			us = us * 36 + (id[i] - 'a' + 10);
+		else
+			return 0;
+	}
+	return us / 1000;
+}
+
 int
 id_child(char out[ID_SIZE], const char *parent, char letter, unsigned claim,
     unsigned number)

@@ -10,6 +10,7 @@
 #define SEPTET_SPOOL_ID_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #define ID_MAX 64
 #define ID_SIZE (ID_MAX + 1)
@@ -18,6 +19,8 @@
 bool id_is_valid(const char *id);
 /* A new one, unlike any other of this host; host is [a-z0-9-]{1,20}. */
 void id_new(char out[ID_SIZE], const char *host);
+/* When one was made, by its first ten digits: ms; 0 where they are none. */
+int64_t id_time(const char *id);
 /* parent.XC-N: the letter of the exit, the number of the claim in which the
  * child was made (so that no later visit makes the same name), and a number
  * from 1.  0, or -1 (ENAMETOOLONG). */

@@ -176,6 +176,36 @@ START_TEST(test_child)
 }
 END_TEST
 
+static const struct {
+	const char *id;
+	int64_t want;
+} times[] = {
+	{"0000001000-a-1-00", 46}, /* 36^3 us */
+	{"gre6mxr5c0-a-1-00.n3-1", 1702240820137},
+	{"0000001000", 46},
+	{"000000100", 0},
+	{"", 0},
+	{"0000-a-01", 0},
+	{"mail.eml", 0},
+};
+
+START_TEST(test_time)
+{
+	ck_assert_int_eq(id_time(times[_i].id), times[_i].want);
+}
+END_TEST
+
+START_TEST(test_time_of_a_new_one)
+{
+	char id[ID_SIZE];
+
+	clock_freeze(1795165200123);
+	id_new(id, "a");
+	ck_assert_int_eq(id_time(id), 1795165200123);
+	clock_freeze(0);
+}
+END_TEST
+
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 
 int
@@ -193,6 +223,8 @@ main(void)
 	tcase_add_test(tests, test_longest_leaves_room_for_children);
 	tcase_add_test(tests, test_new_after_fork);
 	tcase_add_loop_test(tests, test_child, 0, COUNT(children));
+	tcase_add_loop_test(tests, test_time, 0, COUNT(times));
+	tcase_add_test(tests, test_time_of_a_new_one);
 	suite_add_tcase(suite, tests);
 	sr = srunner_create(suite);
 	srunner_run_all(sr, CK_NORMAL);
