@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/base/esc.h"
 #include "common/domain/listdb.h"
 #include "common/mail/address.h"
 #include "common/mail/header.h"
@@ -16,6 +17,8 @@
 
 /* A From with more authors than this is looked at only so far. */
 #define AUTHORS_MAX 50
+/* What trusted hosts say beyond this is left out. */
+#define ITEMS_MAX 100
 
 /* One address the post may be from. */
 struct claim {
@@ -41,6 +44,16 @@ auth_fini(struct runner *r, void *data)
 	listdb_close(&db);
 }
 
+/* A field that says nothing is written only where it takes back what an
+ * earlier block says: of a former visit, or made up. */
+static void
+set_or_clear(struct entry *e, const char *name, const char *value)
+{
+	if (*value != '\0' || envelope_get(entry_envelope(e), name) != NULL)
+		entry_set(e, name, value);
+}
+
+/* 1; 0 the entry is buried; -1. */
 static int
 read_results(struct runner *r, struct entry *e, struct strv *items)
 {
@@ -49,21 +62,22 @@ read_results(struct runner *r, struct entry *e, struct strv *items)
 	struct sbuf header = {0};
 	off_t body;
 	size_t i;
+	int rc = 1;
 
-	if (trusted->n == 0)
-		return 0;
-	if (entry_header(e, HEADER_MAX, &header, &body) == -1) {
-		sbuf_free(&header);
-		return -1;
-	}
-	message_auth_results(sbuf_str(&header), header.len, trusted, &values);
-	for (i = 0; i < values.n; i++)
+	if (trusted->n > 0)
+		rc = runner_header(r, e, &header, &body);
+	if (rc == 1)
+		message_auth_results(sbuf_str(&header), header.len, trusted,
+		    &values);
+	for (i = 0; i < values.n && items->n < ITEMS_MAX; i++)
 		results_split(values.items[i], items);
 	for (i = 0; i < items->n; i++)
 		entry_set(e, "Auth-Result", items->items[i]);
+	if (rc == 1 && items->n == 0)
+		set_or_clear(e, "Auth-Result", "");
 	strv_free(&values);
 	sbuf_free(&header);
-	return 0;
+	return rc;
 }
 
 /* Is a claim's address a member?  A failed dmarc is never the member. */
@@ -87,43 +101,48 @@ look_up(struct roster *roster, const struct strv *items, struct claim *c)
 	return rc == -1 ? -1 : 0;
 }
 
-/* From's mailboxes, the first that is a member, else the first; where From has
- * none, Sender.  0 none, 1, -1. */
+/* Keep the better of two claims in *c: one that failed, since a forged author
+ * beside a member's name is a forgery; else the first member; else the first. */
+static void
+keep_better(struct claim *c, struct claim *next, bool is_first)
+{
+	struct claim worse = *next;
+
+	if (is_first || (next->verdict == RESULTS_FAIL &&
+	    c->verdict != RESULTS_FAIL) || (c->member == 0 &&
+	    next->member != 0 && c->verdict != RESULTS_FAIL)) {
+		worse = *c;
+		*c = *next;
+	}
+	sbuf_free(&worse.address);
+}
+
+/* From's mailboxes; where From has none, Sender.  0 none, 1, -1. */
 static int
 claim_author(struct entry *e, struct roster *roster, const struct strv *items,
     struct claim *c)
 {
 	const struct envelope *env = entry_envelope(e);
-	struct sbuf first = {0};
+	struct claim next = {.from = "author"};
 	const char *value;
 	size_t at = 0, n = 0;
 	int rc = 0;
 
-	c->from = "author";
-	while (n < AUTHORS_MAX &&
+	while (rc != -1 && n < AUTHORS_MAX &&
 	    (value = envelope_next(env, "Author", &at)) != NULL) {
-		if (address_unwrap(value, &c->address) == -1 ||
-		    c->address.len == 0)
-			continue;
-		if (n++ == 0)
-			sbuf_set(&first, c->address.data);
-		if (look_up(roster, items, c) == -1)
-			rc = -1;
-		else if (c->member != 0)
-			rc = 1;
-		if (rc != 0)
-			break;
+		if (address_unwrap(value, &next.address) == 0 &&
+		    next.address.len > 0) {
+			rc = look_up(roster, items, &next) == -1 ? -1 : 1;
+			keep_better(c, &next, n++ == 0);
+			next.address = (struct sbuf){0};
+		}
 	}
-	if (rc == 0 && n > 0) {
-		sbuf_set(&c->address, first.data);
-		rc = look_up(roster, items, c) == -1 ? -1 : 1;
-	} else if (rc == 0 &&
-	    envelope_address(env, "Sender", &c->address) == 1 &&
+	sbuf_free(&next.address);
+	if (rc == 0 && envelope_address(env, "Sender", &c->address) == 1 &&
 	    c->address.len > 0) {
 		c->from = "sender";
 		rc = look_up(roster, items, c) == -1 ? -1 : 1;
 	}
-	sbuf_free(&first);
 	return rc;
 }
 
@@ -168,39 +187,42 @@ identify(struct entry *e, const struct list *list, struct roster *roster,
 	return rc2 == -1 ? -1 : rc == 1 || rc2 == 1;
 }
 
-static int
+/* The address is escaped as kv words are: a quoted local part of a stranger's
+ * could hold "> member=1". */
+static void
 write_identity(struct entry *e, int found, const struct claim *c)
 {
-	if (found == 0) {
-		entry_set(e, "Assurance", "none");
-		return 0;
+	struct sbuf text = {0};
+
+	if (found == 1) {
+		sbuf_addc(&text, '<');
+		esc_add(&text, sbuf_str(&c->address), c->address.len);
+		sbuf_addc(&text, '>');
+		kv_add(&text, "from", c->from);
 	}
-	if (c->member != 0)
-		entry_setf(e, "Identity", "<%s> from=%s member=%llu",
-		    c->address.data, c->from, c->member);
-	else
-		entry_setf(e, "Identity", "<%s> from=%s", c->address.data,
-		    c->from);
-	entry_set(e, "Assurance",
-	    c->verdict == RESULTS_PASS ? "verified" :
-	    c->verdict == RESULTS_FAIL ? "none" : "claimed");
-	return 0;
+	if (found == 1 && c->member != 0)
+		kv_addn(&text, "member", (long long)c->member);
+	set_or_clear(e, "Identity", sbuf_str(&text));
+	entry_set(e, "Assurance", found == 0 || c->verdict == RESULTS_FAIL ?
+	    "none" : c->verdict == RESULTS_PASS ? "verified" : "claimed");
+	sbuf_free(&text);
 }
 
+/* 1; 0 the entry is buried; -1. */
 static int
-authenticate(struct runner *r, struct entry *e, const struct list *list)
+authenticate(struct runner *r, struct entry *e, const struct list *list,
+    struct roster *roster)
 {
-	struct roster *roster = listdb_roster(runner_data(r), list);
 	struct claim c = {0};
 	struct strv items = {0};
 	int found, rc;
 
-	if (roster == NULL)
-		return -1;
 	rc = read_results(r, e, &items);
-	if (rc == 0) {
+	if (rc == 1) {
 		found = identify(e, list, roster, &items, &c);
-		rc = found == -1 ? -1 : write_identity(e, found, &c);
+		rc = found == -1 ? -1 : 1;
+		if (found != -1)
+			write_identity(e, found, &c);
 	}
 	sbuf_free(&c.address);
 	strv_free(&items);
@@ -211,11 +233,19 @@ int
 auth_handle(struct runner *r, struct entry *e)
 {
 	const struct list *list;
+	struct roster *roster;
+	int rc;
 
 	if (!runner_list(r, e, &list))
 		return 0;
-	if (authenticate(r, e, list) == -1)
-		return -1;
-	runner_forward(r, e, "accept");
-	return 0;
+	/* One list's broken roster is that list's trouble alone. */
+	roster = listdb_roster(runner_data(r), list);
+	if (roster == NULL) {
+		runner_defer_error(r, e, "the list's roster");
+		return 0;
+	}
+	rc = authenticate(r, e, list, roster);
+	if (rc == 1)
+		runner_forward(r, e, "accept");
+	return rc == -1 ? -1 : 0;
 }
