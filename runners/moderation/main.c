@@ -9,6 +9,7 @@ static const struct runner_def def = {
 	.usage = "[OPTION...]\n"
 	    "Judge posts by their list's policy, hold them, carry out verdicts.",
 	.init = moderation_init,
+	.look = moderation_look,
 	.handle = moderation_handle,
 	.batch_end = moderation_batch_end,
 	.fini = moderation_fini,

@@ -48,6 +48,13 @@ moderation_batch_end(struct runner *r)
 	return listdb_commit(m->db);
 }
 
+void
+moderation_set(struct entry *e, const char *name, const char *value)
+{
+	if (*value != '\0' || envelope_get(entry_envelope(e), name) != NULL)
+		entry_set(e, name, value);
+}
+
 /* The member that auth found, looked at again: a member who was put under
  * moderation meanwhile is held. */
 static int
@@ -73,6 +80,29 @@ read_member(struct runner *r, const struct envelope *env,
 	return rc == -1 ? -1 : 0;
 }
 
+/* Did bounce send it here?  What was done to it on the way, or here before (a
+ * defer), is passed over. */
+static bool
+is_from_bounce(const struct runner *r, const struct envelope *env)
+{
+	static const char *const moves[] = {"defer", "back", "carried",
+	    "requeue"};
+	size_t i, k;
+
+	for (i = env->n_blocks; i > 0; i--) {
+		const struct envelope_trail *t = &env->trails[i - 1];
+
+		for (k = 0; k < sizeof(moves) / sizeof(moves[0]); k++) {
+			if (strcmp(t->exit, moves[k]) == 0)
+				break;
+		}
+		if (k == sizeof(moves) / sizeof(moves[0]))
+			return strcmp(site_stage(runner_site(r), t->queue),
+			    "bounce") == 0;
+	}
+	return false;
+}
+
 static int
 read_input(struct runner *r, const struct entry *e, const struct list *list,
     struct policy_input *in)
@@ -84,12 +114,12 @@ read_input(struct runner *r, const struct entry *e, const struct list *list,
 	memset(in, 0, sizeof(*in));
 	in->list = list;
 	(void)envelope_number(env, "Size", &in->size);
+	in->is_automatic = kind != NULL && strcmp(kind, "no") != 0;
 	in->is_auto_replied = kind != NULL &&
 	    strcmp(kind, "auto-replied") == 0;
 	in->is_null_sender = envelope_address(env, "Mail-From", &sender) ==
 	    1 && sender.len == 0;
-	in->is_bounce = strcmp(site_stage(runner_site(r),
-	    envelope_last(env)->queue), "bounce") == 0;
+	in->is_bounce = is_from_bounce(r, env);
 	sbuf_free(&sender);
 	return read_member(r, env, list, in);
 }
@@ -111,7 +141,10 @@ write_rules(struct entry *e, const struct policy_input *in,
 			    list_action_name(rules[i].action));
 	}
 	entry_set(e, "Verdict", list_action_name(rules[0].action));
-	entry_set(e, "Reason", rules[0].reason);
+	moderation_set(e, "Reason", rules[0].reason == NULL ? "" :
+	    rules[0].reason);
+	moderation_set(e, "Notice", rules[0].action == LIST_REJECT ?
+	    "post-rejected to=sender" : "");
 }
 
 static int
@@ -130,10 +163,8 @@ judge(struct runner *r, struct entry *e, const struct list *list)
 		runner_forward(r, e, "accept");
 		break;
 	case LIST_HOLD:
-		return hold_entry(r, e, list, in.is_bounce ||
-		    in.is_auto_replied || in.is_null_sender);
+		return hold_entry(r, e, &in, rules[0].reason);
 	case LIST_REJECT:
-		entry_set(e, "Notice", "post-rejected to=sender");
 		runner_forward(r, e, "reject");
 		break;
 	case LIST_DISCARD:
@@ -144,20 +175,36 @@ judge(struct runner *r, struct entry *e, const struct list *list)
 }
 
 int
+moderation_look(struct runner *r)
+{
+	struct moderation *m = runner_data(r);
+	int64_t now = clock_mono_ms();
+
+	if (m->expired != 0 && now - m->expired < EXPIRE_EVERY)
+		return 0;
+	m->expired = now;
+	return holds_expire(r);
+}
+
+int
 moderation_handle(struct runner *r, struct entry *e)
 {
 	struct moderation *m = runner_data(r);
 	const char *role = envelope_get(entry_envelope(e), "Role");
 	const struct list *list;
 
-	if (clock_ms() - m->expired > EXPIRE_EVERY) {
-		m->expired = clock_ms();
-		if (holds_expire(r) == -1)
-			return -1;
-	}
 	if (role != NULL && strcmp(role, "verdict") == 0)
 		return verdict_handle(r, e);
 	if (!runner_list(r, e, &list))
 		return 0;
+	/* One list's broken roster or state is that list's trouble alone. */
+	if (listdb_roster(m->db, list) == NULL) {
+		runner_defer_error(r, e, "the list's roster");
+		return 0;
+	}
+	if (listdb_state(m->db, list) == NULL) {
+		runner_defer_error(r, e, "the list's state");
+		return 0;
+	}
 	return judge(r, e, list);
 }

@@ -22,12 +22,6 @@ is_too_large(const struct policy_input *in)
 	return in->size > in->list->size_limit;
 }
 
-static bool
-is_bounce(const struct policy_input *in)
-{
-	return in->is_bounce;
-}
-
 /* Vacation answers and the like: a person looks, nobody is answered. */
 static bool
 is_automatic(const struct policy_input *in)
@@ -66,19 +60,22 @@ static const struct {
 } rules_table[] = {
 	{"closed", is_closed, FIXED, LIST_REJECT,
 	    "status=5.7.1 text=\"the list takes no posts\""},
-	{"unrecognised-bounce", is_bounce, FIXED, LIST_HOLD,
-	    "text=\"looks like a bounce that nobody can read\""},
 	{"automatic", is_automatic, FIXED, LIST_HOLD,
 	    "text=\"an automatic answer\""},
 	{"size", is_too_large, SIZE, LIST_HOLD,
 	    "status=5.2.3 text=\"larger than the list allows\""},
 	{"moderated-member", is_moderated, FIXED, LIST_HOLD,
-	    "status=4.7.1 text=\"posts of this member are looked at first\""},
+	    "status=5.7.1 text=\"posts of this member are looked at first\""},
 	{"nonmember", is_nonmember, NONMEMBER, LIST_HOLD,
 	    "status=5.7.2 text=\"not a member\""},
 	{"member", is_member, MEMBER, LIST_ACCEPT,
-	    "text=\"posts of members\""},
+	    "status=5.7.1 text=\"posts of members are not simply taken\""},
 };
+
+/* What nobody could read is no post: no policy of posts is asked, and nothing
+ * but a person lets it go. */
+static const struct policy_rule bounce_rule = {"unrecognised-bounce",
+	LIST_HOLD, "text=\"looks like a bounce that nobody can read\""};
 
 static enum list_action
 action_of(const struct policy_input *in, size_t i)
@@ -103,12 +100,17 @@ policy_judge(const struct policy_input *in, struct policy_rule *rules,
 	struct policy_rule first;
 	size_t i, n = 0, top = 0;
 
+	if (in->is_bounce) {
+		rules[0] = bounce_rule;
+		return 1;
+	}
 	for (i = 0; i < sizeof(rules_table) / sizeof(rules_table[0]); i++) {
 		if (n == max || !rules_table[i].matches(in))
 			continue;
 		rules[n].name = rules_table[i].name;
 		rules[n].action = action_of(in, i);
-		rules[n].reason = rules_table[i].reason;
+		rules[n].reason = rules[n].action == LIST_ACCEPT ? NULL :
+		    rules_table[i].reason;
 		if (strictness[rules[n].action] > strictness[rules[top].action])
 			top = n;
 		n++;
