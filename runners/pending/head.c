@@ -25,16 +25,25 @@ static const char *const dropped_names[] = {
 static bool
 names_this_site(const struct head_input *in, const struct header_field *field)
 {
-	const char *domain = strrchr(in->list->address, '@');
-	struct sbuf value = {0};
-	const char *at;
-	bool is_ours;
+	struct sbuf value = {0}, key = {0};
+	struct strv found = {0};
+	const char *address, *own;
+	bool is_ours = false;
+	size_t i;
 
 	header_value(field, &value);
-	at = strrchr(sbuf_str(&value), '@');
-	is_ours = at != NULL && (strcasecmp(at, domain) == 0 ||
-	    strcasecmp(at + 1, in->site->name) == 0);
+	(void)address_header(sbuf_str(&value), 1, &found);
+	address = found.n > 0 ? found.items[0] : sbuf_str(&value);
+	if (address_key(address, &key) == 0) {
+		own = strrchr(key.data, '@') + 1;
+		is_ours = strcasecmp(own, in->site->name) == 0;
+		for (i = 0; !is_ours && i < in->list->addresses.n; i++)
+			is_ours = strcmp(own, strrchr(
+			    in->list->addresses.items[i], '@') + 1) == 0;
+	}
 	sbuf_free(&value);
+	sbuf_free(&key);
+	strv_free(&found);
 	return is_ours;
 }
 
@@ -44,26 +53,43 @@ static bool
 is_forged_result(const struct head_input *in, const struct header_field *field,
     const struct strv *trusted)
 {
-	struct sbuf value = {0};
-	const char *id;
-	size_t n;
+	struct sbuf value = {0}, id = {0};
+	const char *p;
 	bool is_ours;
-	size_t i;
 
 	header_value(field, &value);
-	id = header_skip_cfws(sbuf_str(&value));
-	n = strcspn(id, " \t(;");
-	is_ours = n == strlen(in->site->name) &&
-	    strncasecmp(id, in->site->name, n) == 0;
-	for (i = 0; i < in->site->trusted_authserv.n; i++) {
-		const char *name = in->site->trusted_authserv.items[i];
-
-		if (n == strlen(name) && strncasecmp(id, name, n) == 0)
-			is_ours = true;
+	/* The id may stand in quotes; a quoted pair in it fools nobody. */
+	for (p = header_skip_cfws(sbuf_str(&value));
+	    *p != '\0' && strchr(" \t(;", *p) == NULL; p++) {
+		if (*p != '"' && *p != '\\')
+			sbuf_addc(&id, *p);
 	}
-	is_ours = is_ours && !strv_has(trusted, sbuf_str(&value));
+	is_ours = (strcasecmp(sbuf_str(&id), in->site->name) == 0 ||
+	    strv_has_nocase(&in->site->trusted_authserv, sbuf_str(&id))) &&
+	    !strv_has(trusted, sbuf_str(&value));
 	sbuf_free(&value);
+	sbuf_free(&id);
 	return is_ours;
+}
+
+/* A line of ours from a former visit of this very entry. */
+static bool
+is_own_trace(const struct head_input *in, const struct header_field *field)
+{
+	struct sbuf value = {0}, mark = {0};
+	bool is_own = false;
+
+	header_value(field, &value);
+	if (header_is(field, "X-Loop")) {
+		is_own = address_is_same(sbuf_str(&value), in->list->address);
+	} else if (header_is(field, "Received")) {
+		sbuf_printf(&mark, " id %s;", in->id);
+		is_own = strstr(sbuf_str(&value), " (Septet) ") != NULL &&
+		    strstr(sbuf_str(&value), mark.data) != NULL;
+	}
+	sbuf_free(&value);
+	sbuf_free(&mark);
+	return is_own;
 }
 
 static bool
@@ -76,7 +102,7 @@ is_dropped(const struct head_input *in, const struct header_field *field,
 		if (header_is(field, dropped_names[i]))
 			return true;
 	}
-	if (header_has_prefix(field, "List-"))
+	if (header_has_prefix(field, "List-") || is_own_trace(in, field))
 		return true;
 	if (header_is(field, "Delivered-To") ||
 	    header_is(field, "X-Original-To"))
@@ -99,18 +125,26 @@ add_mailto(struct sbuf *out, const struct list *list, const char *name,
 }
 
 /* RFC 2919 section 3: phrase, then the id in <>.  An ASCII description is
- * quoted, so that no byte of it is syntax; another becomes encoded words. */
+ * quoted, so that no byte of it is syntax; of another some become encoded
+ * words, and the rest must do without what is syntax (RFC 5322 section 3.2.3),
+ * as must "=?" anywhere. */
 static void
 add_list_id(struct sbuf *out, const struct list *list)
 {
 	const char *p = list->description == NULL ? "" : list->description;
-	bool is_ascii = true;
 	struct sbuf id = {0}, value = {0}, text = {0};
+	bool is_ascii = true;
+	const char *syntax;
+	size_t i;
 
-	for (; *p != '\0'; p++) {
-		if ((unsigned char)*p >= 0x80)
+	for (i = 0; p[i] != '\0'; i++) {
+		if ((unsigned char)p[i] >= 0x80)
 			is_ascii = false;
-		if (strchr("\"\\<>", *p) == NULL)
+	}
+	syntax = is_ascii ? "\"\\<>" : "\"\\<>()[]:;@,.";
+	for (; *p != '\0'; p++) {
+		if (strchr(syntax, *p) == NULL &&
+		    !(*p == '=' && p[1] == '?'))
 			sbuf_addc(&text, *p);
 	}
 	list_id(list, &id);
@@ -128,7 +162,6 @@ add_ours(const struct head_input *in, const struct sbuf *old,
     struct sbuf *out)
 {
 	char date[CLOCK_RFC5322_SIZE];
-	struct sbuf value = {0};
 
 	clock_format_mail(clock_ms(), date);
 	sbuf_printf(out, "Received: by %s (Septet)%s id %s;\n\t%s\n",
@@ -144,14 +177,15 @@ add_ours(const struct head_input *in, const struct sbuf *old,
 	else
 		add_mailto(out, in->list, "List-Post", "", "");
 	header_write_raw(out, "Precedence", "list");
-	if (message_id(sbuf_str(old), old->len, &value) == 0 &&
+	/* One that is there, whatever it holds, is the author's: two are
+	 * worse than a bad one. */
+	if (header_count(sbuf_str(old), old->len, "Message-ID") == 0 &&
 	    in->message_id != NULL)
 		header_write_raw(out, "Message-ID", in->message_id);
 	if (header_count(sbuf_str(old), old->len, "Date") == 0) {
 		clock_format_mail(in->date, date);
 		header_write_raw(out, "Date", date);
 	}
-	sbuf_free(&value);
 }
 
 /* Is Subject among what a DKIM signature of the message covers? */
@@ -169,6 +203,26 @@ is_subject_signed(const struct sbuf *old)
 	return is_signed;
 }
 
+/* "Subject: [dev] ".  White space between two encoded words does not show (RFC
+ * 2047 section 6.2), so where both are, a no-break space goes with ours. */
+static void
+write_prefix(const char *prefix, bool is_before_encoded, struct sbuf *out)
+{
+	struct sbuf text = {0};
+	size_t n = strlen(prefix);
+
+	sbuf_add(&text, prefix, n);
+	while (n > 0 && (unsigned char)prefix[n - 1] < 0x80 &&
+	    prefix[n - 1] != ' ')
+		n--;
+	if (is_before_encoded && n > 0 && (unsigned char)prefix[n - 1] >= 0x80)
+		sbuf_adds(&text, "\xc2\xa0");
+	header_write(out, "Subject", text.data);
+	sbuf_truncate(out, out->len - 1);
+	sbuf_addc(out, ' ');
+	sbuf_free(&text);
+}
+
 /* Subject with the list's prefix in front of its own bytes; as it is where
  * the prefix is already in it (a reply). */
 static void
@@ -184,11 +238,10 @@ add_subject(const struct head_input *in, const struct header_field *field,
 	if (strstr(sbuf_str(&text), prefix) != NULL) {
 		sbuf_add(out, field->raw, field->raw_len);
 	} else {
-		header_write(out, "Subject", prefix);
-		sbuf_truncate(out, out->len - 1);
-		sbuf_addc(out, ' ');
 		while (p < end && (*p == ' ' || *p == '\t'))
 			p++;
+		write_prefix(prefix, end - p > 1 && p[0] == '=' && p[1] == '?',
+		    out);
 		sbuf_add(out, p, (size_t)(end - p));
 		sbuf_adds(change, "subject-prefix");
 		if (is_subject_signed(old))

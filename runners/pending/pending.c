@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "common/base/clock.h"
-#include "common/mail/header.h"
 #include "runners/pending/pending.h"
 
 void *
@@ -35,6 +34,7 @@ pending_batch_end(struct runner *r)
 	return listdb_commit(runner_data(r));
 }
 
+/* 1; 0 the entry is buried; -1. */
 static int
 make_head(struct runner *r, struct entry *e, const struct list *list)
 {
@@ -49,14 +49,17 @@ make_head(struct runner *r, struct entry *e, const struct list *list)
 	int rc;
 
 	if (created == NULL || clock_parse(created, &in.date) == -1)
+		in.date = id_time(entry_id(e));
+	if (in.date == 0)
 		in.date = clock_ms();
-	rc = entry_header(e, HEADER_MAX, &old, &body);
-	if (rc == 0) {
+	rc = runner_header(r, e, &old, &body);
+	if (rc == 1) {
 		head_make(&in, &old, &head, &change);
-		rc = entry_stage_head(e, &head);
+		if (entry_stage_head(e, &head) == -1)
+			rc = -1;
 	}
-	if (rc == 0 && change.len > 0)
-		entry_set(e, "Change", change.data);
+	if (change.len > 0 || envelope_get(env, "Change") != NULL)
+		entry_set(e, "Change", sbuf_str(&change));
 	sbuf_free(&old);
 	sbuf_free(&head);
 	sbuf_free(&change);
@@ -66,16 +69,41 @@ make_head(struct runner *r, struct entry *e, const struct list *list)
 /* The number of the post in its list: recorded with the entry's ID, so a
  * repeat of this hop gets the same one. */
 static int
-number(struct entry *e, const struct list *list, struct listdb *db)
+number(struct entry *e, const struct list *list, struct listdb *db,
+    unsigned long long *n)
 {
 	struct liststate *state = listdb_state(db, list);
-	unsigned long long n;
 
 	if (state == NULL ||
-	    listdb_begin(db, liststate_store(state)) == -1 ||
-	    liststate_post_number(state, entry_id(e), &n) == -1)
+	    listdb_begin(db, liststate_store(state)) == -1)
 		return -1;
-	entry_setf(e, "Post-Number", "%llu", n);
+	return liststate_post_number(state, entry_id(e), n);
+}
+
+static int
+distribute(struct runner *r, struct entry *e, const struct list *list)
+{
+	struct listdb *db = runner_data(r);
+	struct expansion *x = expand_roster(r, e, list, db);
+	unsigned long long post;
+
+	/* Only what is certain first: a list's number is not spent on a post
+	 * that cannot be made. */
+	if (x == NULL)
+		return -1;
+	if (number(e, list, db, &post) == -1) {
+		expand_free(&x);
+		return -1;
+	}
+	if (expand_members(x) == 0) {
+		entry_setf(e, "Post-Number", "%llu", post);
+		entry_set(e, "Recipients", "0 bytes=0");
+		entry_done(e, "done");
+		expand_free(&x);
+	} else {
+		expand_end(&x, post);
+		runner_forward(r, e, "accept");
+	}
 	return 0;
 }
 
@@ -84,21 +112,23 @@ pending_handle(struct runner *r, struct entry *e)
 {
 	struct listdb *db = runner_data(r);
 	const struct list *list;
-	unsigned long members;
+	int rc;
 
 	if (!runner_list(r, e, &list))
 		return 0;
-	/* Only what is certain first: a list's number is not spent on a post
-	 * that cannot be made. */
-	if (make_head(r, e, list) == -1 ||
-	    expand_roster(r, e, list, db, &members) == -1 ||
-	    number(e, list, db) == -1)
-		return -1;
-	if (members == 0) {
-		entry_set(e, "Recipients", "0 bytes=0");
-		entry_done(e, "done");
-	} else {
-		runner_forward(r, e, "accept");
+	/* One list's broken roster or state is that list's trouble alone. */
+	if (listdb_state(db, list) == NULL) {
+		runner_defer_error(r, e, "the list's state");
+		return 0;
 	}
-	return 0;
+	if (listdb_roster(db, list) == NULL) {
+		runner_defer_error(r, e, "the list's roster");
+		return 0;
+	}
+	if (runner_exit(r, "accept") == NULL) {
+		runner_forward(r, e, "accept"); /* buries, and says why */
+		return 0;
+	}
+	rc = make_head(r, e, list);
+	return rc == 1 ? distribute(r, e, list) : rc;
 }

@@ -23,16 +23,26 @@ struct head_input {
 	bool is_smtp;           /* came by LMTP: said in Received */
 };
 
-/* Append the header that goes out (with its blank line): our fields on top,
+/* What is read of the entry's former visit to this queue (put back by hand) is
+ * not doubled: X-Loop of this list and Received with this id make room.
+ * Append the header that goes out (with its blank line): our fields on top,
  * then the rest of the old one, byte for byte.  What was changed beyond
  * mail-rules' removals is appended to *change, e.g. "subject-prefix
  * dkim=breaks"; empty where nothing was. */
 void head_make(const struct head_input *in, const struct sbuf *old,
     struct sbuf *out, struct sbuf *change);
 
+struct expansion;
+
 /* Write the distribution lists: the entry's own and a child for each further
- * one.  *members is how many will get the post.  0, or -1 with errno. */
-int expand_roster(struct runner *r, struct entry *e, const struct list *list,
-    struct listdb *db, unsigned long *members);
+ * one, for the queue that exit accept leads to.  NULL with errno. */
+struct expansion *expand_roster(struct runner *r, struct entry *e,
+    const struct list *list, struct listdb *db);
+/* How many will get the post. */
+unsigned long expand_members(const struct expansion *x);
+/* Write what outbound reads to the entry and its children; post is the number
+ * of the post.  Frees. */
+void expand_end(struct expansion **x, unsigned long long post);
+void expand_free(struct expansion **x);
 
 #endif
