@@ -446,6 +446,7 @@ START_TEST(test_line_lengths)
 		sbuf_adds(&bytes, "\nTrail: 2026-11-20T09:00:00Z host=a "
 		    "queue=b exit=c lines=2 crc32=-\n");
 		ck_assert_int_eq(parse(), longer == 0 ? 0 : -1);
+		envelope_free(&env);
 	}
 	ck_assert_str_eq(why.data, "line 2: the line is too long");
 }
