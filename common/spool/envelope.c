@@ -41,7 +41,7 @@ struct parser {
 	unsigned long block_lines;
 	unsigned block_claim;   /* N of the block's last Claim, 0 none */
 	bool block_has_id;
-	size_t sealed_lines;    /* env->n_lines after the last trail that counts */
+	size_t sealed_lines;    /* env->n_lines after the last good trail */
 	unsigned sealed_claim;  /* env->last_claim there */
 	const char *problem;
 };

@@ -24,7 +24,7 @@
 struct envelope_line {
 	const char *name;       /* as written */
 	const char *value;      /* decoded (esc.h) */
-	size_t block;           /* index of its block; n_blocks: unsealed claim */
+	size_t block;           /* its block; n_blocks: an unsealed claim */
 };
 
 struct envelope_trail {
@@ -64,10 +64,10 @@ struct envelope {
  * envelope, or nothing sealed; *why says what and the line), ENOTSUP (a higher
  * version: to be deferred with an alarm, never buried).  A torn tail (anything
  * after the last Trail that counts but whole Claim lines directly behind it)
- * is left out: raw.len < n tells that the file is to be cut to raw.len.  A Trail
- * counts where its lines= and crc32= agree and where claim=N is the N of the
- * last Claim line in its block; the first one that does not, and any line that
- * is malformed, ends the journal.  On failure env needs no free. */
+ * is left out: raw.len < n tells that the file is to be cut to raw.len.  A
+ * Trail counts where its lines= and crc32= agree and where claim=N is the N of
+ * the last Claim line in its block; the first one that does not, and any line
+ * that is malformed, ends the journal.  On failure env needs no free. */
 int envelope_parse(struct envelope *env, const char *bytes, size_t n,
     struct sbuf *why) __attribute__((warn_unused_result));
 void envelope_free(struct envelope *env);
@@ -76,9 +76,10 @@ void envelope_set_stages(struct envelope *env, envelope_stage_fn *fn,
     void *ctx);
 
 /* Value of a field, or NULL.  Only sealed blocks of the field's owner count
- * (formats: the envelope's field list); a later block's value replaces an
- * earlier one's.  A name the list does not know counts from any block; X-QUEUE-Name only
- * from that queue.  The first value where the block repeats the name. */
+ * (spool-layout/envelope.md has the list); a later block's value replaces an
+ * earlier one's.  A name the list does not know counts from any block,
+ * X-QUEUE-Name only from that queue.  The first value where the block repeats
+ * the name. */
 const char *envelope_get(const struct envelope *env, const char *name);
 /* All values of a list field: start with *at = 0; NULL at the end. */
 const char *envelope_next(const struct envelope *env, const char *name,
@@ -94,9 +95,9 @@ int envelope_address(const struct envelope *env, const char *name,
 /* Last sealed trail (there is always one). */
 const struct envelope_trail *envelope_last(const struct envelope *env);
 
-/* May `stage`, standing at `queue`, write field `name`?  (For writers and septet
- * check.)  What only counts in a creation block is any creator's; nobody's are
- * Trail, Claim and the magic, which only the spool writes. */
+/* May `stage`, standing at `queue`, write field `name`?  (For writers and
+ * septet check.)  True too for what it may write into a creation block only;
+ * nobody's are Trail, Claim and the magic, which only the spool writes. */
 bool envelope_owns(const char *stage, const char *queue, const char *name);
 
 /* Append "Name: value\n" to a block being composed, escaped.  A line that would

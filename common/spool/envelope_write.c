@@ -83,6 +83,7 @@ envelope_seal(const struct envelope *env, const struct sbuf *fields,
 	uint32_t crc = env == NULL ? 0 : env->crc;
 	char time[CLOCK_RFC3339_SIZE];
 	struct sbuf line = {0};
+	unsigned long lines;
 
 	clock_format(seal->time, time);
 	sbuf_printf(&line, "Trail: %s", time);
@@ -97,8 +98,9 @@ envelope_seal(const struct envelope *env, const struct sbuf *fields,
 	}
 	if (seal->claim != 0)
 		kv_addn(&line, "claim", (long long)seal->claim);
-	kv_addn(&line, "lines", (long long)(count_lines(claims, claims_len) +
-	    count_lines(sbuf_str(fields), fields->len)));
+	lines = count_lines(claims, claims_len);
+	lines += count_lines(sbuf_str(fields), fields->len);
+	kv_addn(&line, "lines", (long long)lines);
 	crc = sum(crc, claims, claims_len);
 	crc = sum(crc, sbuf_str(fields), fields->len);
 	crc = sum(crc, line.data, line.len);

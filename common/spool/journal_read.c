@@ -50,8 +50,8 @@ journal_close(struct journal_reader *r)
 	sbuf_free(&r->window);
 }
 
-/* Bring the bytes at `at` into the window, n of them where the file has as many:
- * how many stand there, or -1. */
+/* Bring the bytes at `at` into the window, n of them where the file has as
+ * many: how many stand there, or -1. */
 static ssize_t
 fill(struct journal_reader *r, off_t at, size_t n)
 {

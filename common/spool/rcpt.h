@@ -54,7 +54,8 @@ struct rcpt_reader {
 	char state;
 	off_t offset;           /* of its state byte */
 	struct sbuf address;    /* decoded */
-	const char *words;      /* key=value text as written, until the next read */
+	const char *words;      /* key=value text as written, valid until the
+	                         * next read */
 };
 
 /* Check the magic.  0, or -1: EPROTO, ENOTSUP (higher version), errno. */
