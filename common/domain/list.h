@@ -22,9 +22,9 @@ enum list_identity { LIST_FROM_FIRST, LIST_FROM_ONLY, LIST_ENVELOPE_ONLY,
 	LIST_ENVELOPE_FIRST };
 enum list_verp { LIST_VERP_EACH, LIST_VERP_NONE };
 
-/* Longest local part of a list: NAME-confirm+TOKEN then has the 64 octets of
- * RFC 5321 section 4.5.3.1.1. */
-#define LIST_NAME_MAX 29
+/* Longest local part of a list: NAME-confirm+aTOKEN, by which a moderator
+ * approves, then has the 64 octets of RFC 5321 section 4.5.3.1.1. */
+#define LIST_NAME_MAX 28
 
 struct list {
 	char *address;          /* the first of addresses: its name, which is

@@ -17,6 +17,8 @@
 #include "common/mail/token.h"
 
 #define KEY_BYTES 32
+/* Pending requests of a busy list; TDB walks chains of what is more. */
+#define HASH_HINT 4096
 #define PRUNE_AT_ONCE 8
 /* A post that is handled again gets its number again that long; longer than
  * an entry can wait anywhere (give_up, hold). */
@@ -53,7 +55,7 @@ liststate_open(const char *list_dir, enum store_mode mode)
 	struct liststate *s;
 
 	sbuf_printf(&path, "%s/state.tdb", list_dir);
-	store = store_open(sbuf_str(&path), mode, 0);
+	store = store_open(sbuf_str(&path), mode, HASH_HINT);
 	sbuf_free(&path);
 	if (store == NULL) {
 		return NULL;
