@@ -301,11 +301,11 @@ class LiveSite(Site):
 
     # -- the supervisor
 
-    def start(self):
+    def start(self, **env):
         read_end, write_end = os.pipe()
         self.supervisor = subprocess.Popen(
             [os.path.join(BIN, "septet-supervisor"), "--site", self.file,
-             "--ready-fd", str(write_end)], env=self.env,
+             "--ready-fd", str(write_end)], env=dict(self.env, **env),
             pass_fds=[write_end], stdin=subprocess.DEVNULL,
             preexec_fn=end_with_parent,
             stderr=open(os.path.join(self.root, "stderr"), "ab"))
@@ -388,13 +388,13 @@ class LiveSite(Site):
         the order that entries go, so that none slips past."""
         out = {}
         for queue in QUIET:
-            for place in ["tmp", "new", "cur"]:
+            for place in ["new", "cur"]:
                 n = len(self.names(queue, place))
                 if n:
                     out[queue + "/" + place] = n
         return out
 
-    def settle(self, patience=PATIENCE * 4, progress=None):
+    def settle(self, patience=PATIENCE * 4):
         """Until nothing is on its way; time begins anew with each finished
         entry, so that a slow machine is no failure."""
         last, end, calm = None, time.monotonic() + patience, 0
