@@ -23,6 +23,8 @@ is_silent(const struct policy_input *in)
 	return in->is_bounce || in->is_auto_replied || in->is_null_sender;
 }
 
+#define EXPIRED "text=\"held too long\""
+
 /* What becomes known of a hold; the same again where the hop is repeated. */
 struct hold {
 	struct sbuf token;
@@ -114,17 +116,20 @@ find_hold(struct runner *r, const struct entry *e,
 	return rc == -1 ? -1 : 0;
 }
 
-/* Ask for one mail about the hold.  What this hop writes for the entry is not
- * in a child's journal, so the reason goes with it. */
+/* Ask for one mail.  What this hop writes for the entry is not in a child's
+ * journal, so what the mail says goes with it; the token does not, since the
+ * sender's notice is no place for it. */
 static int
-tell(struct runner *r, struct entry *e, const char *words, const char *reason)
+tell(struct runner *r, struct entry *e, const char *words, const char *reason,
+    const char *until)
 {
 	struct child *c = runner_notice(r, e, words);
 
 	if (c == NULL)
 		return errno == 0 ? 0 : -1; /* 0: the site wants no notices */
-	if (reason != NULL)
-		child_set(c, "Reason", reason);
+	child_set(c, "Reason", reason);
+	if (until != NULL)
+		child_setf(c, "Held", "for=moderator until=%s", until);
 	return 0;
 }
 
@@ -132,21 +137,14 @@ static int
 tell_of_hold(struct runner *r, struct entry *e, const struct policy_input *in,
     const struct hold *h, const char *reason)
 {
-	struct sbuf words = {0};
+	const char *until = sbuf_str(&h->until);
 	int rc = 0;
 
 	/* A stranger who is not let in is not answered: he may be made up. */
-	if (in->is_member && !in->is_automatic && !is_silent(in)) {
-		sbuf_adds(&words, "post-held to=sender");
-		kv_add(&words, "until", sbuf_str(&h->until));
-		rc = tell(r, e, words.data, reason);
-	}
-	if (rc == 0 && h->is_told) {
-		sbuf_set(&words, "held-owners to=owners");
-		kv_add(&words, "until", sbuf_str(&h->until));
-		rc = tell(r, e, words.data, reason);
-	}
-	sbuf_free(&words);
+	if (in->is_member && !in->is_automatic && !is_silent(in))
+		rc = tell(r, e, "post-held to=sender", reason, until);
+	if (rc == 0 && h->is_told)
+		rc = tell(r, e, "held-owners to=owners", reason, until);
 	return rc;
 }
 
@@ -215,11 +213,11 @@ tell_of_end(struct runner *r, struct entry *e)
 	long long member;
 	int rc;
 
-	rc = tell(r, e, "hold-expired to=owners", NULL);
+	rc = tell(r, e, "hold-expired to=owners", EXPIRED, NULL);
 	if (rc == 0 && identity != NULL &&
 	    kv_getn(identity, "member", &member) == 1 &&
 	    (automatic == NULL || strcmp(automatic, "no") == 0))
-		rc = tell(r, e, "hold-expired to=sender", NULL);
+		rc = tell(r, e, "hold-expired to=sender", EXPIRED, NULL);
 	return rc;
 }
 
@@ -240,7 +238,7 @@ expire_one(struct runner *r, const char *id)
 	if (!is_over(e))
 		return release(r, e);
 	entry_set(e, "Verdict", "discard");
-	entry_set(e, "Reason", "text=\"held too long\"");
+	entry_set(e, "Reason", EXPIRED);
 	moderation_set(e, "Notice", "");
 	/* Where that fails the entry is marked by it, and put back. */
 	(void)tell_of_end(r, e);
