@@ -183,8 +183,10 @@ class Journal:
             head = self.HEAD.match(data, at)
             sizes = [int(head.group(n)) for n in (2, 3, 4)] if head else []
             end = head.end() + sum(sizes) if head else 0
+            # The sum is over the line up to it, and the parts.
             if head and len(data) > end and head.group(5) == b"%08x" % \
-                    zlib.crc32(data[head.end():end]):
+                    zlib.crc32(data[head.end():end], zlib.crc32(
+                        data[at:head.start(5) - len(" crc32=")])):
                 self.keep(head, sizes, data)
                 at = end + 1
                 continue
@@ -244,8 +246,7 @@ class LiveSite(Site):
         finally:
             self.kill_all()
             if kind is not None:
-                self.log = read(os.path.join(self.home, "log", "septet.log"),
-                                b"").decode("utf-8", "replace")
+                self.log = self.read_log()
                 print("# " + repr(self.where()))
             super().__exit__(kind, value, trace)
 
@@ -329,6 +330,16 @@ class LiveSite(Site):
         self.supervisor.send_signal(signal.SIGTERM)
         code = self.supervisor.wait(timeout=PATIENCE * 2)
         assert code == 0, "the supervisor: exit %d" % code
+        # A sanitizer that found a leak says so as its program ends.
+        said = self.read_log() + read(os.path.join(self.root, "stderr")
+                                      ).decode("utf-8", "replace")
+        ends = re.findall(r"state=down was=stopping exit=(?!0\n).*", said)
+        assert not ends and "Sanitizer" not in said and \
+            "runtime error" not in said, "did not end well: %r" % ends
+
+    def read_log(self):
+        return read(os.path.join(self.home, "log", "septet.log"),
+                    b"").decode("utf-8", "replace")
 
     def status(self):
         """{instance: {word: value}} of the supervisor's status file."""
