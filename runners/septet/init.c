@@ -193,11 +193,31 @@ undo(const struct init *in)
 	sbuf_free(&path);
 }
 
+/* As the shell reads it. */
+static void
+print_quoted(const char *text)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+@%";
+
+	if (text[strspn(text, plain)] == '\0') {
+		fputs(text, stdout);
+		return;
+	}
+	putchar('\'');
+	for (; *text != '\0'; text++) {
+		if (*text == '\'')
+			fputs("'\\'", stdout);
+		putchar(*text);
+	}
+	putchar('\'');
+}
+
 static void
 say_next(const struct init *in, const char *file)
 {
-	printf("export SEPTET_SITE=");
-	out_text(stdout, file);
+	fputs("export SEPTET_SITE=", stdout);
+	print_quoted(file);
 	printf("\nseptet list create dev@%s --owner you@example.org && "
 	    "septet member add dev you@example.org\n", in->domain.data);
 	printf("septet-supervisor   # then: septet post dev <message; "

@@ -22,9 +22,12 @@
 #define MOVING "+moving"
 /* Shorter beginnings of an ID would walk through everything for nothing. */
 #define PREFIX_MIN 4
+/* More are not looked for: one cannot be meant then. */
+#define MATCHES_MAX 1000
 
 static const enum spool_place places[] = {SPOOL_NEW, SPOOL_CUR, SPOOL_LATER,
 	SPOOL_HELD, SPOOL_DEAD};
+#define N_PLACES (sizeof(places) / sizeof(places[0]))
 
 void
 look_free(struct look *l)
@@ -112,57 +115,97 @@ find_exact(struct cli *c, const char *id, struct look *l)
 	return rc;
 }
 
-/* Look for names that begin with prefix in one place: how many there are so
- * far (the last is in *l), or -1. */
+/* What begins with a prefix. */
+struct matches {
+	const char *prefix;
+	struct strv ids;
+	struct look *best;      /* the shortest ID */
+};
+
+static void
+take_match(struct matches *m, const char *id, const char *name,
+    const char *folder)
+{
+	struct look *l = m->best;
+
+	if (!strv_has(&m->ids, id))
+		strv_add(&m->ids, id);
+	if (m->ids.n > 1 && strlen(id) > strlen(l->id))
+		return;
+	strcpy(l->id, id);
+	sbuf_set(&l->folder, folder);
+	sbuf_set(&l->path, "");
+	sbuf_printf(&l->path, "%s/%s/%s%s%s", l->queue,
+	    spool_place_name(l->place), folder, *folder == '\0' ? "" : "/",
+	    name);
+}
+
+/* Look for names that begin so in one place.  0 or -1. */
 static int
-find_in_place(struct cli *c, const char *queue, enum spool_place place,
-    const char *prefix, struct look *l)
+match_place(struct cli *c, const char *queue, enum spool_place place,
+    struct matches *m)
 {
 	struct spool_scan *scan;
 	const char *name, *folder;
 	char id[ID_SIZE];
-	int rc, n = 0;
+	int rc = 0;
 
 	scan = spool_scan_open(c->spool, queue, place, INT64_MAX);
 	if (scan == NULL)
 		return errno == ENOENT ? 0 : -1;
-	while ((rc = spool_scan_next(scan, &name, &folder)) == 1) {
-		if (strncmp(name, prefix, strlen(prefix)) != 0 ||
+	while (m->ids.n < MATCHES_MAX &&
+	    (rc = spool_scan_next(scan, &name, &folder)) == 1) {
+		if (strncmp(name, m->prefix, strlen(m->prefix)) != 0 ||
 		    !look_name(name, id))
 			continue;
-		n++;
-		strcpy(l->id, id);
-		l->queue = queue;
-		l->place = place;
-		sbuf_set(&l->folder, folder);
-		sbuf_set(&l->path, "");
-		sbuf_printf(&l->path, "%s/%s/%s%s%s", queue,
-		    spool_place_name(place), folder, *folder == '\0' ? "" :
-		    "/", name);
+		if (m->ids.n == 0 || strlen(id) <= strlen(m->best->id)) {
+			m->best->queue = queue;
+			m->best->place = place;
+		}
+		take_match(m, id, name, folder);
 	}
 	spool_scan_close(&scan);
-	return rc == -1 ? -1 : n;
+	return rc == -1 ? -1 : 0;
+}
+
+/* How many entries it may mean: one and its children are that one. */
+static int
+count_meant(const struct matches *m)
+{
+	size_t i, n;
+
+	if (m->ids.n < 2)
+		return (int)m->ids.n;
+	n = strlen(m->best->id);
+	for (i = 0; i < m->ids.n; i++) {
+		const char *id = m->ids.items[i];
+
+		if (strncmp(id, m->best->id, n) != 0 ||
+		    (id[n] != '\0' && id[n] != '.'))
+			return (int)m->ids.n;
+	}
+	return 1;
 }
 
 /* How many IDs begin with prefix; -1. */
 static int
 find_prefix(struct cli *c, const char *prefix, struct look *l)
 {
+	struct matches m = {.prefix = prefix, .best = l};
 	size_t i, k;
-	int n = 0, rc;
+	int rc = 0;
 
 	if (!id_is_valid(prefix) || strlen(prefix) < PREFIX_MIN)
 		return 0;
-	for (i = 0; i < c->site->n_queues; i++) {
-		for (k = 0; k < sizeof(places) / sizeof(places[0]); k++) {
-			rc = find_in_place(c, c->site->queues[i].name,
-			    places[k], prefix, l);
-			if (rc == -1)
-				return -1;
-			n += rc;
-		}
+	for (i = 0; rc == 0 && i < c->site->n_queues; i++) {
+		for (k = 0; rc == 0 && k < N_PLACES; k++)
+			rc = match_place(c, c->site->queues[i].name, places[k],
+			    &m);
 	}
-	return n;
+	if (rc == 0)
+		rc = count_meant(&m);
+	strv_free(&m.ids);
+	return rc;
 }
 
 int
