@@ -13,7 +13,7 @@ import os
 import time
 
 from outbound_site import Sink
-from septet_test import BIN, DOMAIN, Skip, Site, names, put, read
+from septet_test import BIN, DOMAIN, Skip, Site, names, read
 
 HOUR = 60 * 60
 DAY = 24 * HOUR
@@ -200,12 +200,3 @@ class ListSite(Site):
             for queue in self.queues
             for folder, _, found in os.walk(self.path(queue, "status"))
             for name in found).decode("utf-8", "replace")
-
-
-def put_list(site, address, **keys):
-    """Change the policy of a list that is there."""
-    site.list(address, **keys)
-
-
-__all__ = ["DAY", "DOMAIN", "HOUR", "ListSite", "Mail", "OWNER", "message",
-           "put", "put_list"]

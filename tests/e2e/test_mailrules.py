@@ -6,16 +6,19 @@
 #
 # Each test is a rule.  What goes out is in test_mailrules_out.
 
+import base64
 import os
 import re
 import shutil
 import socket
+import subprocess
 import sys
+from email.header import decode_header, make_header
 
 sys.dont_write_bytecode = True
 from list_site import (DAY, DOMAIN, HOUR, ListSite, OWNER,  # noqa: E402
                        message)
-from septet_test import Skip, equal, main, names, read, wait_for  # noqa: E402
+from septet_test import Skip, equal, main, read, wait_for  # noqa: E402
 
 DEV = "dev@" + DOMAIN
 ANN, BEN, EVE = "ann@example.net", "ben@example.net", "eve@example.com"
@@ -51,7 +54,8 @@ class Lmtp:
     def __init__(self, site):
         path = os.path.join(site.root, "lmtp")
         read_end, self.bell = os.pipe()
-        site.start("septet-lmtp", stdin=read_end)
+        site.start("septet-lmtp", stdin=read_end,
+                   stderr=subprocess.DEVNULL)
         os.close(read_end)
         wait_for("the server", lambda: os.path.exists(path))
         self.socket = socket.socket(socket.AF_UNIX)
@@ -792,7 +796,6 @@ def test_fields_we_add_are_ascii():
         ours = got.header().replace(b"X-Mine: gr\xc3\xbc\xc3\x9fe\n", b"")
         assert ours.isascii(), ours
         assert "<dev.lists.example.org>" in got.get("List-Id")
-        from email.header import decode_header, make_header
         assert "Köln" in str(make_header(decode_header(got.get("List-Id"))))
         equal(str(make_header(decode_header(got.get("Subject")))),
               "[für] one")
@@ -805,13 +808,11 @@ def test_a_dkim_signed_post_still_verifies_at_the_member():
         raise Skip("no python3-dkim")
     site = site_with_list()
     key = os.path.join(site.root, "key.pem")
-    import subprocess
     subprocess.run(["openssl", "genrsa", "-out", key, "1024"], check=True,
                    capture_output=True)
     public = subprocess.run(
         ["openssl", "rsa", "-in", key, "-pubout", "-outform", "DER"],
         check=True, capture_output=True).stdout
-    import base64
     record = b"v=DKIM1; k=rsa; p=" + base64.b64encode(public)
 
     def dns(name, timeout=5):

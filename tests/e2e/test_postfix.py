@@ -9,6 +9,7 @@
 # root (Postfix does) and skips without.
 
 import glob
+import json
 import os
 import re
 import shutil
@@ -19,8 +20,8 @@ import tempfile
 
 sys.dont_write_bytecode = True
 from live_site import LiveSite, end_with_parent, free_port  # noqa: E402
-from septet_test import (BIN, DOMAIN, PATIENCE, Skip, equal,  # noqa: E402
-                         main, names, put, read, wait_for)
+from septet_test import (DOMAIN, PATIENCE, Skip, equal, main,  # noqa: E402
+                         names, put, read, wait_for)
 
 DEV = "dev@" + DOMAIN
 DROP = "drop@maildir.example.org"
@@ -300,7 +301,6 @@ class World:
         raise AssertionError("mail goes round")
 
     def score(self, address, of="dead@" + DOMAIN):
-        import json
         found = json.loads(self.site.run("septet", "member", "ls", of,
                                          "--json").stdout)
         return {m["address"]: int(m.get("score") or 0)
