@@ -10,11 +10,13 @@ import email
 import email.policy
 import os
 import re
+import signal
+import subprocess
 import sys
 
 sys.dont_write_bytecode = True
-from septet_test import (DOMAIN, Site, equal, main, names, put,  # noqa: E402
-                         read, words)
+from septet_test import (DOMAIN, STAGES, Site, equal, main,  # noqa: E402
+                         names, put, read, wait_for, words)
 
 DEV = "dev@" + DOMAIN
 ANN = "ann@example.net"
@@ -692,7 +694,106 @@ def test_vacation_programs_decide_nothing():
     verdict("a", None, extra="Auto-Submitted: auto-replied\n")
 
 
+# ---- many at once ------------------------------------------------------------
+
+def command(site, name, role, sender, extension=None):
+    """A command as inbound hands it on."""
+    message = b"From: x\nSubject: x\n\n"
+    fields = [("Kind", "post"), ("Mail-From", "<%s>" % sender),
+              ("Size", len(message)), ("Body-Offset", len(message)),
+              ("List", name + "@" + DOMAIN), ("Role", role), ("Auto", "no"),
+              ("Message-Id", "<3@example.net>")]
+    if extension:
+        fields.append(("Extension", extension))
+    return site.entry("command", fields, message, by="septet")
+
+
+def sent(site):
+    """[(template, list, address, token)] of what waits to be sent; taken
+    away."""
+    out = []
+    for entry in site.entries("outbound"):
+        text = site.part("msg", entry.id).decode()
+        found = re.search("confirm\\+(" + TOKEN + ")@", text)
+        out.append((entry.get("Template"), entry.get("List").split("@")[0],
+                    to(site, entry), found and found.group(1)))
+        os.unlink(site.path("outbound", "new", entry.id))
+    return out
+
+
+def test_many_lists_in_one_batch():
+    with Lists() as site:
+        lists = ["dev", "ops", "web"]
+        for name in lists[1:]:
+            site.run("septet", "list", "create", name + "@" + DOMAIN,
+                     "--owner", OWNER)
+        people = ["p%d@example.net" % n for n in range(40)]
+        for person in people:
+            for name in lists:
+                command(site, name, "join", person)
+        site.go("command")
+        asked = sent(site)
+        equal(len(asked), 120)
+        equal({t for t, *_ in asked}, {"confirm-subscribe"})
+        equal(len({token for *_, token in asked}), 120)
+        for _, name, person, token in asked:
+            command(site, name, "confirm", person, token)
+            # The same token once more, by a second mail.
+            if person == people[0]:
+                command(site, name, "confirm", person, token)
+        site.go("command")
+        told = sent(site)
+        equal(sorted((n, p) for t, n, p, _ in told if t == "welcome"),
+              sorted((n, p) for n in lists for p in people))
+        rest = [t for t, *_ in told if t != "welcome"]
+        equal(len(rest), 3)
+        assert set(rest) <= {"already-member", "confirm-invalid"}, rest
+        for person in people:
+            for name in lists:
+                command(site, name, "leave", person)
+        site.go("command")
+        equal({t for t, *_ in sent(site)}, {"confirm-unsubscribe"})
+        equal(site.where(), {})
+
+
 # ---- trouble -----------------------------------------------------------------
+
+def test_killed_while_it_works():
+    """Each joins once and is told once, whenever the runner was killed."""
+    with Lists() as site:
+        people = ["p%d@example.net" % n for n in range(600)]
+        for person in people:
+            command(site, "dev", "join", person)
+        site.go("command")
+        for _, name, person, token in sent(site):
+            command(site, name, "confirm", person, token)
+        idle = "".join("  %s: {instances: 0}\n" % q for q in STAGES
+                       if q != "command")
+        site.write(idle + "  command: {batch: 16}\n")
+        site.start("septet-supervisor", stderr=subprocess.DEVNULL)
+        killed = set()
+        for _ in range(4):
+            pid = wait_for("command runs", lambda: pid_of(site, killed))
+            left = len(site.names("command"))
+            wait_for("some are done", lambda: len(site.names("command")) <
+                     max(left - 20, 1))
+            os.kill(pid, signal.SIGKILL)
+            killed.add(pid)
+        # What was staged in vain stays in tmp/ until the sweep.
+        wait_for("all are done", lambda: not any(
+            site.names("command", place) for place in ("new", "cur")))
+        equal(len(site.names("outbound")), len(people))
+        equal(sorted((t, p) for t, _, p, _ in sent(site)),
+              sorted(("welcome", p) for p in people))
+
+
+def pid_of(site, killed):
+    """The process that stands at command, where it is up; none of those."""
+    status = read(site.path("supervisor.status"), b"").decode()
+    found = re.search(r"^command\S* .*state=up .*?pid=(\d+)", status, re.M)
+    pid = int(found.group(1)) if found else 0
+    return pid if pid not in killed else 0
+
 
 def test_list_without_a_roster_waits_alone():
     with Lists() as site:
