@@ -15,6 +15,9 @@
 #include "common/system/lock.h"
 #include "common/spool/private.h"
 
+/* A queue's name and a number. */
+#define INSTANCE_MAX 80
+
 static int
 make_queue(int dir, const char *queue)
 {
@@ -123,18 +126,34 @@ static int
 own_as(struct spool *s, const char *queue, const char *owner)
 {
 	struct spool_path p;
-	int lock;
+	int lock, saved;
 
 	lock = lock_take(s->run_dir, owner, NULL);
 	if (lock == -1)
 		return -1;
 	spool_path(&p, "%s/cur/%s", queue, owner);
 	if (io_mkdirat(s->dir, p.s, SPOOL_DIR_MODE) == -1) {
+		saved = errno;
+		/* EEXIST: the lock file of the dead man whose folder it is. */
+		if (saved != EEXIST)
+			(void)spool_remove(s->run_dir, owner);
 		io_close(&lock);
+		errno = saved;
 		return -1;
 	}
 	s->lock = lock;
 	return 0;
+}
+
+/* It becomes part of file names, between marks. */
+static bool
+is_instance(const char *name)
+{
+	size_t n = strlen(name);
+
+	return n > 0 && n <= INSTANCE_MAX && strspn(name,
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	    "0123456789_-") == n;
 }
 
 int
@@ -144,7 +163,8 @@ spool_own(struct spool *s, const char *queue, const char *instance)
 	struct spool_path p;
 	int tries;
 
-	if (s->owner != NULL || !spool_is_queue_name(queue)) {
+	if (s->owner != NULL || !spool_is_queue_name(queue) ||
+	    !is_instance(instance)) {
 		errno = EINVAL;
 		return -1;
 	}
