@@ -33,21 +33,45 @@ entry_bare_open(struct spool *s, const char *name, struct stat *st)
 	return fs_open_regular(s->dir, bare_path(s, name, &p), O_RDONLY, st);
 }
 
+/* The file after its envelope; where it cannot go the envelope goes again. */
+static int
+move_to_dead(struct spool *s, struct spool_draft *d, const char *name,
+    const char *kept)
+{
+	struct spool_path from, to, file;
+	int rc, saved;
+
+	spool_path(&from, "%s/tmp/%s", s->queue, spool_draft_id(d));
+	rc = spool_sync_path(s->dir, from.s);
+	if (rc == 0) {
+		spool_path(&to, "%s/dead/%s", s->queue, spool_draft_id(d));
+		rc = io_rename_new(s->dir, from.s, s->dir, to.s);
+	}
+	if (rc == -1)
+		return -1;
+	spool_draft_keep(d, true);
+	bare_path(s, name, &from);
+	spool_path(&file, "%s/dead/%s", s->queue, kept);
+	rc = io_rename_new(s->dir, from.s, s->dir, file.s);
+	if (rc == -1) {
+		saved = errno;
+		if (spool_remove(s->dir, to.s) == 0)
+			spool_draft_keep(d, false);
+		errno = saved;
+	}
+	return rc;
+}
+
 /* The envelope stands in dead/ before the file does: what is found there
  * without the file still says what it was. */
-int
-entry_bare_bury(struct spool *s, const char *name, const char *why,
-    char id[ID_SIZE])
+static int
+bury(struct spool *s, struct spool_draft *d, const char *name, const char *why)
 {
-	struct spool_path from, to, kept;
-	struct spool_draft *d;
+	struct spool_path kept;
 	struct sbuf source = {0};
-	int rc;
+	const char *id = spool_draft_id(d);
+	int rc, saved;
 
-	d = spool_draft_begin(s);
-	if (d == NULL)
-		return -1;
-	strcpy(id, spool_draft_id(d));
 	spool_path(&kept, "%s%cbare", id, SPOOL_MARK);
 	sbuf_adds(&source, "drop");
 	kv_add(&source, "host", s->host);
@@ -58,38 +82,55 @@ entry_bare_bury(struct spool *s, const char *name, const char *why,
 	spool_draft_set(d, "Body-Offset", "0");
 	sbuf_free(&source);
 	rc = spool_draft_seal_as(d, s->queue, "bury", s->queue);
-	if (rc == 0) {
-		spool_path(&from, "%s/tmp/%s", s->queue, id);
-		rc = spool_sync_path(s->dir, from.s);
-	}
-	if (rc == 0) {
-		spool_path(&to, "%s/dead/%s", s->queue, id);
-		rc = io_rename_new(s->dir, from.s, s->dir, to.s);
-	}
-	if (rc == 0) {
-		spool_draft_keep(d);
-		bare_path(s, name, &from);
-		spool_path(&to, "%s/dead/%s", s->queue, kept.s);
-		rc = io_rename_new(s->dir, from.s, s->dir, to.s);
-	}
+	if (rc == 0)
+		rc = move_to_dead(s, d, name, kept.s);
+	saved = errno;
 	spool_draft_free(&d);
+	errno = saved;
 	return rc;
 }
 
-/* Another file of the same name may have come meanwhile. */
+int
+entry_bare_bury(struct spool *s, const char *name, const char *why,
+    char id[ID_SIZE])
+{
+	struct spool_draft *d = spool_draft_begin(s);
+
+	if (d == NULL)
+		return -1;
+	strcpy(id, spool_draft_id(d));
+	return bury(s, d, name, why);
+}
+
+int
+entry_malformed_bury(struct spool *s, const char *name, const char *why,
+    char id[ID_SIZE])
+{
+	struct spool_draft *d = spool_draft_inherit(s, name);
+
+	if (d == NULL)
+		return -1;
+	strcpy(id, spool_draft_id(d));
+	return bury(s, d, name, why);
+}
+
+/* One that is no longer there was taken in. */
 int
 entry_bare_release(struct spool *s, const char *name)
 {
-	struct spool_path from, to;
-	int rc;
+	struct spool_path from, own;
+	struct stat st;
 
-	bare_path(s, name, &from);
-	spool_path(&to, "%s/new/%s", s->queue, entry_bare_name(name));
-	rc = io_rename_new(s->dir, from.s, s->dir, to.s);
-	if (rc == -1 && errno == EEXIST) {
-		spool_path(&to, "%s/new/%s%c%s", s->queue, s->owner,
-		    SPOOL_MARK, name);
-		rc = io_rename_new(s->dir, from.s, s->dir, to.s);
+	if (s->is_stuck) {
+		errno = EBUSY;
+		return -1;
 	}
-	return rc;
+	bare_path(s, name, &from);
+	if (spool_put_bare(s->dir, from.s, s->queue, entry_bare_name(name)) ==
+	    0)
+		return 0;
+	if (errno != ENOENT)
+		return -1;
+	spool_path(&own, "%s/cur/%s", s->queue, s->owner);
+	return fstatat(s->dir, own.s, &st, 0);
 }

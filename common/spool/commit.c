@@ -188,6 +188,7 @@ decide(struct entry *e)
 		errno = EFBIG;
 		return -1;
 	}
+	e->is_decided = true;
 	rc = io_write_full(e->fd, e->block.data, e->block.len);
 	return rc;
 }
@@ -195,9 +196,8 @@ decide(struct entry *e)
 static void
 release(struct entry *e, int error)
 {
-	entry_unstage(e);
 	if (spool_release(e->spool, e) == -1) {
-		e->state = ENTRY_STUCK;
+		e->state = errno == ESTALE ? ENTRY_FENCED : ENTRY_STUCK;
 		e->error = errno;
 		return;
 	}
@@ -212,7 +212,8 @@ static bool
 is_buried_instead(struct entry *e, int error)
 {
 	entry_unstage(e);
-	if (io_ftruncate(e->fd, e->claimed_len) == -1 ||
+	if (entry_is_ours(e) != 1 ||
+	    io_ftruncate(e->fd, e->claimed_len) == -1 ||
 	    entry_settle_now(e, "bury", e->queue, error == EFBIG ?
 	    "the envelope would exceed 1 MiB" :
 	    "its ID has no room for a child's") == -1)
@@ -235,6 +236,14 @@ prepare(struct entry *e)
 			release(e, e->failed);
 		return;
 	}
+	/* A late word in somebody else's claim would spoil his journal. */
+	rc = entry_is_ours(e);
+	if (rc == 0) {
+		entry_unstage(e);
+		e->state = ENTRY_FENCED;
+		return;
+	}
+	rc = rc == 1 ? 0 : -1;
 	for (c = e->children; rc == 0 && c != NULL; c = c->next)
 		rc = prepare_child(c);
 	if (rc == 0)
@@ -373,14 +382,26 @@ spool_release(struct spool *s, struct entry *e)
 {
 	struct spool_path from, to;
 	const char *place = "new";
+	int rc = entry_is_ours(e);
 
+	/* Whose claim it is now, his is the end of the file. */
+	if (rc == 0)
+		errno = ESTALE;
+	if (rc != 1)
+		return -1;
 	if (e->origin == SPOOL_HELD || e->origin == SPOOL_DEAD)
 		place = spool_place_name(e->origin);
+	/* The block goes before what it names; the claim's number, and with it
+	 * the names, come again. */
 	if (io_ftruncate(e->fd, e->unclaimed_len) == -1)
 		return -1;
+	/* Where this fails too, there is no more to be done about it. */
+	if (e->is_decided && io_fdatasync(e->fd) == -1)
+		e->is_flush_needed = true;
+	entry_unstage(e);
 	entry_path(e, &from);
 	spool_path(&to, "%s/%s/%s", e->queue, place, e->id);
-	return io_rename_new(s->dir, from.s, s->dir, to.s);
+	return spool_move_in(s->dir, from.s, to.s);
 }
 
 int
@@ -388,15 +409,23 @@ entry_settle_now(struct entry *e, const char *exit, const char *to,
     const char *why)
 {
 	struct decision d = {.queue = e->queue, .owner = e->spool->owner,
-		.claim = 0, .id = e->id, .exit = exit, .to = to};
+		.id = e->id, .exit = exit, .to = to};
 	struct envelope_seal seal;
 	struct sbuf fields = {0}, block = {0};
 	struct staged_list none = {0};
 	struct spool_path p;
-	int rc;
+	int saved, rc;
 
-	envelope_line(&fields, "Error", why);
+	/* Claim and decision in one: recovery trusts no block in our folder
+	 * that does not stand under a claim of ours. */
 	fill_seal(e, &seal);
+	seal.claim = e->claim;
+	if (seal.claim == 0) {
+		seal.claim = e->env.last_claim + 1;
+		envelope_claim(&fields, seal.claim, e->queue, e->spool->owner);
+	}
+	d.claim = seal.claim;
+	envelope_line(&fields, "Error", why);
 	seal.exit = exit;
 	seal.to = to;
 	envelope_seal(&e->env, &fields, &seal, &block);
@@ -408,6 +437,12 @@ entry_settle_now(struct entry *e, const char *exit, const char *to,
 	if (rc == 0)
 		rc = decision_carry_out(e->spool, &d, &none, entry_path(e, &p),
 		    false, NULL);
+	/* Put back with such a block it would be taken for settled. */
+	if (rc == -1) {
+		saved = errno;
+		e->is_stuck = io_ftruncate(e->fd, (off_t)e->env.raw.len) == -1;
+		errno = saved;
+	}
 	sbuf_free(&fields);
 	sbuf_free(&block);
 	return rc;

@@ -17,6 +17,7 @@
 #include "common/base/esc.h"
 #include "common/base/io.h"
 #include "common/base/xalloc.h"
+#include "common/system/fsutil.h"
 #include "common/spool/private.h"
 
 #define BUFFER 65536
@@ -32,7 +33,7 @@ struct spool_draft {
 	struct sbuf fields;
 	char queue[ID_SIZE];    /* where it was sealed for, or "" */
 	bool is_written;        /* nothing is left in the buffer */
-	bool is_shared;         /* its message is a link of another draft's */
+	bool is_shared;         /* its message is a link of another's */
 	bool is_in;
 };
 
@@ -149,6 +150,54 @@ spool_draft_share(struct spool_draft *d)
 		return NULL;
 	}
 	return copy;
+}
+
+/* Size and crc32 of a message that is there already. */
+static int
+measure(struct spool_draft *d, const char *path)
+{
+	int fd = fs_open_regular(d->spool->dir, path, O_RDONLY, NULL);
+	unsigned char *bytes;
+	ssize_t n;
+
+	if (fd == -1)
+		return -1;
+	bytes = xmalloc(BUFFER);
+	while ((n = io_read_full(fd, bytes, BUFFER)) > 0) {
+		d->size += (unsigned long long)n;
+		d->crc = (uint32_t)crc32(d->crc, bytes, (uInt)n);
+	}
+	free(bytes);
+	io_close(&fd);
+	return n == -1 ? -1 : 0;
+}
+
+struct spool_draft *
+spool_draft_inherit(struct spool *s, const char *id)
+{
+	static const char *const parts[] = {"msg", "head", "rcpt", "result"};
+	struct spool_draft *d = new_draft(s);
+	struct spool_path from, to;
+	size_t i;
+	int saved, rc = 0;
+
+	d->is_written = d->is_shared = true;
+	for (i = 0; rc == 0 && i < sizeof(parts) / sizeof(parts[0]); i++) {
+		spool_path(&from, "%s/%s", parts[i], id);
+		spool_path(&to, "%s/%s", parts[i], d->id);
+		rc = spool_link_or_copy(s->dir, from.s, to.s);
+		if (rc == -1 && errno == ENOENT && i > 0)
+			rc = 0;
+	}
+	if (rc == 0)
+		rc = measure(d, spool_path(&to, "msg/%s", d->id));
+	if (rc == 0)
+		return d;
+	saved = errno;
+	(void)spool_remove_parts(s->dir, d->id);
+	spool_draft_free(&d);
+	errno = saved;
+	return NULL;
 }
 
 void
@@ -319,9 +368,9 @@ spool_draft_is_in(const struct spool_draft *d)
 }
 
 void
-spool_draft_keep(struct spool_draft *d)
+spool_draft_keep(struct spool_draft *d, bool stays)
 {
-	d->is_in = true;
+	d->is_in = stays;
 }
 
 void
@@ -348,6 +397,22 @@ spool_draft_free(struct spool_draft **d)
 	*d = NULL;
 }
 
+/* The source is gone: what cannot be claimed now waits in new/. */
+static int
+claim_adopted(struct spool *s, struct spool_draft **d, struct entry **e)
+{
+	struct sbuf why = {0};
+	enum entry_claim got;
+	int saved;
+
+	got = entry_claim(s, SPOOL_CUR, "", (*d)->id, e, &why);
+	saved = got == ENTRY_TROUBLE ? errno : EIO;
+	sbuf_free(&why);
+	spool_draft_free(d);
+	errno = saved;
+	return got == ENTRY_CLAIMED ? 0 : -1;
+}
+
 /* The draft's envelope goes straight into our own claims, so that no other
  * instance sees entry and source at once.  Renaming it there is the instant in
  * which the bare file is taken in; recovery removes a source that such an
@@ -358,10 +423,8 @@ entry_bare_adopt(struct spool *s, const char *name, struct spool_draft **d,
 {
 	struct spool_path from, to, bare;
 	struct sbuf source = {0};
-	struct sbuf why = {0};
 	struct stat st;
-	enum entry_claim got;
-	int rc;
+	int rc, saved;
 
 	spool_path(&bare, "%s/cur/%s/%s", s->queue, s->owner, name);
 	if (fstatat(s->dir, bare.s, &st, AT_SYMLINK_NOFOLLOW) == -1)
@@ -383,15 +446,14 @@ entry_bare_adopt(struct spool *s, const char *name, struct spool_draft **d,
 	if (rc == -1)
 		return -1;
 	(*d)->is_in = true;
-	rc = spool_remove(s->dir, bare.s);
-	if (rc == 0) {
-		got = entry_claim(s, SPOOL_CUR, "", (*d)->id, e, &why);
-		if (got != ENTRY_CLAIMED) {
-			rc = -1;
-			errno = EIO;
-		}
-	}
-	sbuf_free(&why);
-	spool_draft_free(d);
-	return rc;
+	if (spool_remove(s->dir, bare.s) == 0)
+		return claim_adopted(s, d, e);
+	saved = errno;
+	/* One of the two has to go, else the message is handled twice. */
+	if (io_rename_new(s->dir, to.s, s->dir, from.s) == 0)
+		(*d)->is_in = false;
+	else
+		s->is_stuck = true;
+	errno = saved;
+	return -1;
 }

@@ -17,6 +17,8 @@
 
 /* Taken back to where its trail leads this often, an entry is buried. */
 #define BACKS_MAX 3
+/* More than any Claim line has. */
+#define CLAIM_LINE_MAX 512
 /* A higher version of the format is looked at again after this. */
 #define NEWER_DELAY (60 * 60 * 1000)
 
@@ -71,10 +73,21 @@ new_entry(struct spool *s, enum spool_place place, const char *name)
 	return e;
 }
 
-/* What the file in cur/OWNER is: 1 an envelope, read; 0 no entry; -1. */
+static bool
+is_envelope(const char *start, size_t n)
+{
+	static const char magic[] = "Septet-Envelope: ";
+
+	return n >= strlen(ENVELOPE_MAGIC) &&
+	    memcmp(start, magic, strlen(magic)) == 0;
+}
+
+/* What the file in cur/OWNER is: 1 an envelope, as far as it fits; 0 no entry;
+ * -1. */
 static int
 read_envelope(struct entry *e, struct sbuf *bytes)
 {
+	size_t want;
 	struct spool_path p;
 	struct stat st;
 
@@ -86,18 +99,22 @@ read_envelope(struct entry *e, struct sbuf *bytes)
 		return errno == EINVAL || errno == ELOOP || errno == EISDIR ||
 		    errno == EACCES || errno == EPERM ? 0 : -1;
 	e->inode = st.st_ino;
-	if (st.st_size > ENVELOPE_MAX || st.st_size == 0)
-		return 0;
-	sbuf_reserve(bytes, (size_t)st.st_size);
-	if (io_read_full(e->fd, bytes->data, (size_t)st.st_size) != st.st_size)
+	/* A byte more than may be tells that it is too large. */
+	want = st.st_size > ENVELOPE_MAX ? ENVELOPE_MAX + 1 :
+	    (size_t)st.st_size;
+	sbuf_reserve(bytes, want);
+	if (io_read_full(e->fd, bytes->data, want) != (ssize_t)want) {
+		errno = EIO;
 		return -1;
-	bytes->len = (size_t)st.st_size;
-	sbuf_truncate(bytes, bytes->len);
-	if (bytes->len < strlen(ENVELOPE_MAGIC) ||
-	    memcmp(bytes->data, "Septet-Envelope: ", 17) != 0)
+	}
+	bytes->len = want;
+	sbuf_truncate(bytes, want);
+	if (!is_envelope(bytes->data, want))
 		return 0;
 	spool_path(&p, "msg/%s", e->id);
-	return faccessat(e->spool->dir, p.s, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	if (fstatat(e->spool->dir, p.s, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return 1;
+	return errno == ENOENT ? 0 : -1;
 }
 
 /* How often was it taken back since a stage last sealed? */
@@ -153,14 +170,15 @@ check_trail(struct entry *e, struct sbuf *why)
 static int
 write_claim(struct entry *e)
 {
+	const unsigned claim = e->env.last_claim + 1;
 	struct sbuf line = {0};
 	int rc;
 
-	e->claim = e->env.last_claim + 1;
 	e->unclaimed_len = (off_t)e->env.raw.len;
-	envelope_claim(&line, e->claim, e->queue, e->spool->owner);
+	envelope_claim(&line, claim, e->queue, e->spool->owner);
 	rc = io_write_full(e->fd, line.data, line.len);
 	if (rc == 0) {
+		e->claim = claim;
 		sbuf_add(&e->env.raw, line.data, line.len);
 		e->env.open_claims++;
 		e->env.last_claim = e->claim;
@@ -202,7 +220,7 @@ bury_malformed(struct entry *e, struct sbuf *why)
 	int rc;
 
 	sbuf_printf(&text, "malformed: %s", sbuf_str(why));
-	rc = entry_bare_bury(e->spool, e->id, text.data, id);
+	rc = entry_malformed_bury(e->spool, e->id, text.data, id);
 	sbuf_set(why, text.data);
 	sbuf_free(&text);
 	return rc == -1 ? ENTRY_TROUBLE : ENTRY_SETTLED;
@@ -224,6 +242,11 @@ judge_envelope(struct entry *e, const struct sbuf *bytes, struct sbuf *why)
 		return ENTRY_TROUBLE;
 	e->unclaimed_len = e->claimed_len = (off_t)e->env.raw.len;
 	rc = check_trail(e, why);
+	if (rc == 0 && e->env.raw.len + CLAIM_LINE_MAX > ENVELOPE_MAX) {
+		sbuf_adds(why, "the envelope would exceed 1 MiB");
+		rc = entry_settle_now(e, "bury", e->queue, why->data) == -1 ?
+		    -1 : 1;
+	}
 	if (rc != 0)
 		return rc == -1 ? ENTRY_TROUBLE : ENTRY_SETTLED;
 	e->is_suspect = e->env.open_claims > 0;
@@ -231,38 +254,46 @@ judge_envelope(struct entry *e, const struct sbuf *bytes, struct sbuf *why)
 }
 
 /* No entry at all: inbound takes it in as a message, elsewhere it is buried.
- * It gets a name that no later file of the same name can have. */
+ * It gets a name that no later file of the same name can have, and that recovery
+ * never takes for an entry's: in one step, unless its name is an ID's. */
 static enum entry_claim
-claim_bare(struct spool *s, const char *name, struct sbuf *why)
+claim_bare(struct spool *s, const char *from, const char *name,
+    struct sbuf *why)
 {
-	struct spool_path from, to;
+	struct spool_path to;
 	char id[ID_SIZE];
+	const char *own;
+	int got, saved;
 
-	spool_path(&from, "%s/cur/%s/%s", s->queue, s->owner, name);
 	spool_path(&to, "%s/cur/%s/%lu%c%.200s", s->queue, s->owner, ++s->bare,
 	    SPOOL_MARK, name);
-	if (io_rename_new(s->dir, from.s, s->dir, to.s) == -1)
-		return ENTRY_TROUBLE;
-	sbuf_set(why, strrchr(to.s, '/') + 1);
+	got = take(s, from, to.s);
+	if (got != 1)
+		return got == 0 ? ENTRY_LOST : ENTRY_TROUBLE;
+	own = strrchr(to.s, '/') + 1;
+	sbuf_set(why, own);
 	if (s->stage != NULL &&
 	    strcmp(s->stage(s->ctx, s->queue), "inbound") == 0)
 		return ENTRY_BARE;
-	spool_path(&from, "%s", why->data);
 	sbuf_set(why, "foreign: not an entry");
-	return entry_bare_bury(s, from.s, why->data, id) == -1 ?
-	    ENTRY_TROUBLE : ENTRY_SETTLED;
+	if (entry_bare_bury(s, own, why->data, id) == 0)
+		return ENTRY_SETTLED;
+	saved = errno;
+	if (entry_bare_release(s, own) == -1)
+		sbuf_adds(why, ", and it cannot be put back");
+	errno = saved;
+	return ENTRY_TROUBLE;
 }
 
 /* Trouble: put it back where it was found, so that it is not taken for a crash
- * of ours.  Where that fails it stays in cur/OWNER until recovery. */
+ * of ours.  Where that fails, or a decision stands in it, it stays in cur/OWNER
+ * until recovery. */
 static void
-put_back(struct spool *s, const char *to, const char *name)
+put_back(const struct entry *e, const char *from, const char *to)
 {
-	struct spool_path from;
 	int saved = errno;
 
-	spool_path(&from, "%s/cur/%s/%s", s->queue, s->owner, name);
-	if (io_rename_new(s->dir, from.s, s->dir, to) == -1)
+	if (!e->is_stuck && spool_move_in(e->spool->dir, from, to) == -1)
 		errno = saved;
 	errno = saved;
 }
@@ -279,25 +310,28 @@ entry_claim(struct spool *s, enum spool_place place, const char *folder,
 	*e = NULL;
 	sbuf_truncate(why, 0);
 	origin_path(s, place, folder, name, &from);
+	if (!id_is_valid(name))
+		return claim_bare(s, from.s, name, why);
 	spool_path(&to, "%s/cur/%s/%s", s->queue, s->owner, name);
 	if (place != SPOOL_CUR) {
 		got = take(s, from.s, to.s);
 		if (got != 1)
 			return got == 0 ? ENTRY_LOST : ENTRY_TROUBLE;
 	}
-	if (!id_is_valid(name))
-		return claim_bare(s, name, why);
 	*e = new_entry(s, place, name);
 	got = read_envelope(*e, &bytes);
 	if (got == 1)
 		rc = judge_envelope(*e, &bytes, why);
 	else if (got == 0)
-		rc = claim_bare(s, name, why);
+		rc = claim_bare(s, to.s, name, why);
 	else
 		rc = ENTRY_TROUBLE;
 	sbuf_free(&bytes);
-	if (rc == ENTRY_TROUBLE && place != SPOOL_CUR)
-		put_back(s, from.s, name);
+	/* What has no place of its own, a bare file just taken in, waits. */
+	if (place == SPOOL_CUR)
+		spool_path(&from, "%s/new/%s", s->queue, name);
+	if (rc == ENTRY_TROUBLE)
+		put_back(*e, to.s, from.s);
 	if (rc != ENTRY_CLAIMED)
 		entry_free(e);
 	return rc;

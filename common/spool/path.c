@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "common/base/clock.h"
 #include "common/base/io.h"
 #include "common/system/fsutil.h"
 #include "common/spool/private.h"
@@ -134,6 +135,44 @@ spool_sync_path(int dir, const char *path)
 	rc = io_fsync(fd);
 	io_close(&fd);
 	return rc;
+}
+
+int
+spool_move_in(int dir, const char *from, const char *to)
+{
+	struct spool_path aside;
+	struct stat a, b;
+	const char *name = strrchr(to, '/') + 1;
+
+	if (io_rename_new(dir, from, dir, to) == 0)
+		return 0;
+	if (errno != EEXIST)
+		return -1;
+	if (fstatat(dir, from, &a, AT_SYMLINK_NOFOLLOW) == -1 ||
+	    fstatat(dir, to, &b, AT_SYMLINK_NOFOLLOW) == -1)
+		return -1;
+	if (a.st_dev == b.st_dev && a.st_ino == b.st_ino)
+		return spool_remove(dir, from);
+	spool_path(&aside, "%.*s%lld%c%.200s", (int)(name - to), to,
+	    (long long)clock_us(), SPOOL_MARK, name);
+	if (io_rename_new(dir, to, dir, aside.s) == -1 && errno != ENOENT)
+		return -1;
+	return io_rename_new(dir, from, dir, to);
+}
+
+int
+spool_put_bare(int dir, const char *from, const char *queue, const char *name)
+{
+	struct spool_path to;
+
+	spool_path(&to, "%s/new/%s", queue, name);
+	if (io_rename_new(dir, from, dir, to.s) == 0)
+		return 0;
+	if (errno != EEXIST)
+		return -1;
+	spool_path(&to, "%s/new/%lld%c%.200s", queue, (long long)clock_us(),
+	    SPOOL_MARK, name);
+	return io_rename_new(dir, from, dir, to.s);
 }
 
 int

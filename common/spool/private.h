@@ -31,6 +31,7 @@ struct spool {
 	char *owner;
 	int lock;
 	unsigned long bare;     /* bare files claimed, for their names */
+	bool is_stuck;          /* a bare file is half taken in: to recovery */
 };
 
 /* A path below SPOOL.  Parts are bounded (queue names, OWNERs and IDs by 64 to
@@ -57,6 +58,14 @@ int spool_write_file(int dir, const char *path, const void *bytes, size_t n);
 int spool_link_or_copy(int dir, const char *from, const char *to);
 /* fsync a file or folder by path. */
 int spool_sync_path(int dir, const char *path);
+/* Rename an entry to where it belongs, never replacing.  The same file under
+ * both names is half a rename (link and unlink) and is finished.  Another file
+ * in the way is no entry, whoever put it there: it steps aside under a name
+ * that makes it a bare one, and nothing of either is lost. */
+int spool_move_in(int dir, const char *from, const char *to);
+/* Rename a bare file back to QUEUE/new, under a new name where that is taken. */
+int spool_put_bare(int dir, const char *from, const char *queue,
+    const char *name);
 /* unlink; a missing file is fine. */
 int spool_remove(int dir, const char *path);
 /* Remove msg, head, rcpt, result of an ID. */
@@ -129,8 +138,10 @@ struct entry {
 	ino_t inode;
 	off_t unclaimed_len;    /* its length before our Claim line */
 	off_t claimed_len;      /* and after it */
-	unsigned claim;
+	unsigned claim;         /* 0: no Claim line of ours is in it yet */
 	bool is_suspect;
+	bool is_decided;        /* a sealed block may be in the file */
+	bool is_stuck;          /* and cannot be cut off again: to recovery */
 	void *data;
 	/* what the hop adds */
 	struct sbuf fields;
@@ -166,8 +177,14 @@ const char *entry_path(const struct entry *e, struct spool_path *p);
 /* spool_draft_seal with another exit than accept. */
 int spool_draft_seal_as(struct spool_draft *d, const char *stage,
     const char *exit, const char *queue);
-/* The draft's files stay, though it was not committed as such. */
-void spool_draft_keep(struct spool_draft *d);
+/* Do the draft's files stay, though it was not committed as such? */
+void spool_draft_keep(struct spool_draft *d, bool stays);
+/* A draft whose message, and whatever other parts there are, are links to those
+ * of an ID whose envelope cannot be read. */
+struct spool_draft *spool_draft_inherit(struct spool *s, const char *id);
+/* entry_bare_bury of what is no bare file but an entry: it keeps its parts. */
+int entry_malformed_bury(struct spool *s, const char *name, const char *why,
+    char id[ID_SIZE]);
 /* Remove whatever this hop has staged. */
 void entry_unstage(struct entry *e);
 /* Seal a block with exit, to and why (Error) and carry it out at once; for

@@ -193,9 +193,11 @@ move_item(struct spool *s, const struct decision *d, const struct staged *item)
 	 * are new, and the same name always is the same thing. */
 	if (item->kind != STAGED_ENTRY && strcmp(item->id, d->id) == 0)
 		rc = io_renameat(s->dir, from.s, s->dir, to.s);
+	else if (item->kind == STAGED_ENTRY)
+		rc = spool_move_in(s->dir, from.s, to.s);
 	else
 		rc = io_rename_new(s->dir, from.s, s->dir, to.s);
-	if (rc == -1 && errno == EEXIST)
+	if (rc == -1 && errno == EEXIST && item->kind != STAGED_ENTRY)
 		rc = spool_remove(s->dir, from.s);
 	return rc == -1 && errno == ENOENT ? 0 : rc;
 }
@@ -246,7 +248,7 @@ move_envelope(struct spool *s, const struct decision *d, const char *path)
 
 	decision_target(d, &to);
 	for (tries = 0; tries < 3; tries++) {
-		rc = io_rename_new(s->dir, path, s->dir, to.s);
+		rc = spool_move_in(s->dir, path, to.s);
 		if (rc == 0 || errno != ENOENT || strcmp(d->exit, "defer") != 0)
 			return rc;
 		/* The minute's folder is not there yet, or was just removed
@@ -260,21 +262,31 @@ move_envelope(struct spool *s, const struct decision *d, const char *path)
 	return rc;
 }
 
+/* A part that goes into the journal: *fd, or -1 where there is none.  false
+ * where it is there and cannot be read: then nothing is forgotten yet. */
+static bool
+open_part(struct spool *s, const char *folder, const char *id, int *fd)
+{
+	struct spool_path p;
+
+	*fd = fs_open_regular(s->dir, spool_path(&p, "%s/%s", folder, id),
+	    O_RDONLY, NULL);
+	return *fd != -1 || errno == ENOENT || errno == EINVAL ||
+	    errno == ELOOP;
+}
+
 static int
 forget(struct spool *s, const struct decision *d, const char *path,
     const struct sbuf *envelope)
 {
-	struct spool_path p;
-	int dir, rcpt, result, rc;
+	int dir, rcpt = -1, result = -1, rc = -1;
 
 	dir = io_openat(s->dir, "journal", O_RDONLY | O_DIRECTORY, 0);
 	if (dir == -1)
 		return -1;
-	rcpt = fs_open_regular(s->dir, spool_path(&p, "rcpt/%s", d->id),
-	    O_RDONLY, NULL);
-	result = fs_open_regular(s->dir, spool_path(&p, "result/%s", d->id),
-	    O_RDONLY, NULL);
-	rc = journal_append(dir, d->id, envelope, rcpt, result);
+	if (open_part(s, "rcpt", d->id, &rcpt) &&
+	    open_part(s, "result", d->id, &result))
+		rc = journal_append(dir, d->id, envelope, rcpt, result);
 	io_close(&dir);
 	io_close(&rcpt);
 	io_close(&result);
