@@ -36,15 +36,42 @@ ctime_age(int dir, const char *path, int64_t *age)
 	return 0;
 }
 
-/* "ID+OWNER+N..." of an owner of this host that is dead and has no claims
- * left. */
+/* Has an owner claims, in any queue?  Under his own name, or, once recovery
+ * has begun, under one that begins with it: asked in this order, as it is
+ * renamed in this order. */
 static bool
-is_dead_staging(const struct spool *s, const char *queue, const char *name)
+has_claims(const struct spool *s, const struct strv *queues,
+    const char *owner)
+{
+	const size_t n = strlen(owner);
+	struct strv folders = {0};
+	struct spool_path p;
+	struct stat st;
+	bool has = false;
+	size_t i, k;
+
+	for (i = 0; !has && i < queues->n; i++) {
+		spool_path(&p, "%s/cur/%s", queues->items[i], owner);
+		has = fstatat(s->dir, p.s, &st, 0) == 0 || errno != ENOENT;
+		spool_path(&p, "%s/cur", queues->items[i]);
+		if (!has && spool_names(s->dir, p.s, &folders) == -1)
+			has = true;
+		for (k = 0; !has && k < folders.n; k++)
+			has = strncmp(folders.items[k], owner, n) == 0 &&
+			    folders.items[k][n] == SPOOL_MARK;
+		strv_free(&folders);
+	}
+	return has;
+}
+
+/* "ID+OWNER+N..." of an owner of this host that is dead and has no claims
+ * left, looked at in this order: the dead make no new ones. */
+static bool
+is_dead_staging(const struct spool *s, const struct strv *queues,
+    const char *name)
 {
 	char owner[ID_SIZE * 3];
 	const char *start, *end;
-	struct spool_path p;
-	struct stat st;
 
 	start = strchr(name, SPOOL_MARK);
 	end = start == NULL ? NULL : strchr(start + 1, SPOOL_MARK);
@@ -55,30 +82,8 @@ is_dead_staging(const struct spool *s, const char *queue, const char *name)
 	if (strncmp(owner, s->host, strlen(s->host)) != 0 ||
 	    owner[strlen(s->host)] != '.')
 		return false;
-	spool_path(&p, "%s/cur/%s", queue, owner);
-	return fstatat(s->dir, p.s, &st, 0) == -1 && errno == ENOENT &&
-	    lock_is_free(s->run_dir, owner) == 1;
-}
-
-/* Are there claims of the dead that could not be recovered?  Their staged
- * files must stay. */
-static int
-has_unrecovered(struct spool *s, const struct strv *queues)
-{
-	struct strv owners = {0};
-	struct spool_path p;
-	size_t i, k;
-	int rc = 0;
-
-	for (i = 0; rc == 0 && i < queues->n; i++) {
-		spool_path(&p, "%s/cur", queues->items[i]);
-		if (spool_names(s->dir, p.s, &owners) == -1)
-			rc = -1;
-	}
-	for (k = 0; rc == 0 && k < owners.n; k++)
-		rc = lock_is_free(s->run_dir, owners.items[k]);
-	strv_free(&owners);
-	return rc;
+	return lock_is_free(s->run_dir, owner) == 1 &&
+	    !has_claims(s, queues, owner);
 }
 
 static void
@@ -93,8 +98,8 @@ remove_swept(struct spool *s, const char *path, struct recover_count *count)
 }
 
 static int
-sweep_tmp(struct spool *s, const char *queue, int64_t age_ms,
-    bool is_recovered, struct recover_count *count)
+sweep_tmp(struct spool *s, const struct strv *queues, const char *queue,
+    int64_t age_ms, struct recover_count *count)
 {
 	struct spool_path p;
 	struct dirent *d;
@@ -115,7 +120,7 @@ sweep_tmp(struct spool *s, const char *queue, int64_t age_ms,
 		if (d->d_name[0] == '.')
 			continue;
 		spool_path(&p, "%s/tmp/%s", queue, d->d_name);
-		if ((is_recovered && is_dead_staging(s, queue, d->d_name)) ||
+		if (is_dead_staging(s, queues, d->d_name) ||
 		    (ctime_age(s->dir, p.s, &age) == 0 && age > age_ms &&
 		    strchr(d->d_name, SPOOL_MARK) == NULL))
 			remove_swept(s, p.s, count);
@@ -176,6 +181,32 @@ mark_alive(struct candidates *c, const char *name)
 		c->is_alive[hit - c->names.items] = true;
 }
 
+/* What is staged names its parts too: of a child whose parts are in place and
+ * whose envelope is not. */
+static int
+walk_tmp(struct spool *s, const char *queue, struct candidates *c)
+{
+	struct spool_path p;
+	struct dirent *d;
+	DIR *dir;
+	int fd, rc;
+
+	spool_path(&p, "%s/tmp", queue);
+	fd = io_openat(s->dir, p.s, O_RDONLY | O_DIRECTORY, 0);
+	if (fd == -1)
+		return -1;
+	dir = fdopendir(fd);
+	if (dir == NULL) {
+		io_close(&fd);
+		return -1;
+	}
+	for (errno = 0; (d = readdir(dir)) != NULL; errno = 0)
+		mark_alive(c, d->d_name);
+	rc = errno == 0 ? 0 : -1;
+	closedir(dir);
+	return rc;
+}
+
 static int
 walk_queues(struct spool *s, const struct strv *queues, struct candidates *c)
 {
@@ -187,6 +218,8 @@ walk_queues(struct spool *s, const struct strv *queues, struct candidates *c)
 	int rc;
 
 	for (i = 0; i < queues->n; i++) {
+		if (walk_tmp(s, queues->items[i], c) == -1)
+			return -1;
 		for (k = 0; k < sizeof(places) / sizeof(places[0]); k++) {
 			scan = spool_scan_open(s, queues->items[i], places[k],
 			    INT64_MAX);
@@ -203,6 +236,21 @@ walk_queues(struct spool *s, const struct strv *queues, struct candidates *c)
 	return 0;
 }
 
+/* A third look, for this one: 1 stands nowhere, 0, -1. */
+static int
+is_orphan(struct spool *s, const struct strv *queues, const char *name)
+{
+	struct sbuf path = {0};
+	enum spool_place place;
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; rc == 0 && id_is_valid(name) && i < queues->n; i++)
+		rc = spool_find(s, queues->items[i], name, &place, &path);
+	sbuf_free(&path);
+	return rc == -1 ? -1 : rc == 0;
+}
+
 /* Judge one set of old part names. */
 static int
 sweep_candidates(struct spool *s, const struct strv *queues, const char *part,
@@ -210,7 +258,7 @@ sweep_candidates(struct spool *s, const struct strv *queues, const char *part,
 {
 	struct spool_path p;
 	size_t i;
-	int rc;
+	int orphan, rc;
 
 	if (c->names.n == 0)
 		return 0;
@@ -222,8 +270,12 @@ sweep_candidates(struct spool *s, const struct strv *queues, const char *part,
 	for (i = 0; rc == 0 && i < c->names.n; i++) {
 		if (c->is_alive[i])
 			continue;
+		orphan = is_orphan(s, queues, c->names.items[i]);
 		spool_path(&p, "%s/%s", part, c->names.items[i]);
-		remove_swept(s, p.s, count);
+		if (orphan == 1)
+			remove_swept(s, p.s, count);
+		else if (orphan == -1)
+			rc = -1;
 	}
 	free(c->is_alive);
 	strv_free(&c->names);
@@ -292,17 +344,11 @@ recover_sweep(struct spool *s, const struct strv *queues, int64_t age_ms,
     struct recover_count *count)
 {
 	static const char *const parts[] = {"msg", "head", "rcpt", "result"};
-	bool is_recovered;
 	size_t i;
 	int rc;
 
-	rc = has_unrecovered(s, queues);
-	if (rc == -1)
-		return -1;
-	is_recovered = rc == 0;
 	for (i = 0; i < queues->n; i++) {
-		if (sweep_tmp(s, queues->items[i], age_ms, is_recovered,
-		    count) == -1)
+		if (sweep_tmp(s, queues, queues->items[i], age_ms, count) == -1)
 			return -1;
 		sweep_minutes(s, queues->items[i]);
 	}
