@@ -24,7 +24,8 @@
 struct recovery {
 	struct spool *spool;
 	const char *queue;
-	char folder[ID_SIZE * 3]; /* ours, under QUEUE/cur */
+	char owner[ID_SIZE * 3]; /* whose claims they were */
+	char folder[256];       /* ours, under QUEUE/cur: OWNER+recover... */
 	void (*fn)(void *ctx, const char *id, const char *what);
 	void *ctx;
 	struct recover_count *count;
@@ -37,7 +38,6 @@ struct leftover {
 	bool is_moving;
 	struct sbuf bytes;
 	struct envelope env;
-	char owner[ID_SIZE * 3]; /* of its last claim */
 };
 
 static void
@@ -55,17 +55,18 @@ failed(struct recovery *r, const char *id)
 	say(r, id, "failed");
 }
 
-/* Undecided: where it was claimed from.  What its last trail holds or buried
- * was claimed for a person's verdict and waits for the next one. */
+/* Undecided: where it was claimed from.  What its last trail that counts (of
+ * n_blocks) holds or buried was claimed for a person's verdict and waits for the
+ * next one. */
 static int
-back_to_place(struct recovery *r, const struct leftover *l)
+back_to_place(struct recovery *r, const struct leftover *l, size_t n_blocks)
 {
 	const char *place = "new";
 	const struct envelope_trail *last;
 	struct spool_path to;
 
-	if (l->env.n_blocks > 0) {
-		last = envelope_last(&l->env);
+	if (n_blocks > 0) {
+		last = &l->env.trails[n_blocks - 1];
 		if (strcmp(last->queue, r->queue) == 0 &&
 		    strcmp(last->to, r->queue) == 0) {
 			if (strcmp(last->exit, "hold") == 0)
@@ -75,25 +76,30 @@ back_to_place(struct recovery *r, const struct leftover *l)
 		}
 	}
 	spool_path(&to, "%s/%s/%s", r->queue, place, l->id);
-	return io_rename_new(r->spool->dir, l->path.s, r->spool->dir, to.s);
+	return spool_move_in(r->spool->dir, l->path.s, to.s);
 }
 
-/* owner= of the last Claim line that a trail sealed. */
-static void
-find_owner(struct leftover *l)
+/* Did the dead owner decide?  Only a block that stands under his own claim
+ * says so: an entry that he had only just taken ends in somebody else's, and a
+ * dropped file may end in anything. */
+static bool
+is_decided(const struct recovery *r, const struct envelope *env)
 {
-	const struct envelope *env = &l->env;
+	const struct envelope_trail *last = envelope_last(env);
 	struct sbuf owner = {0};
-	size_t i;
+	size_t i = env->n_lines;
+	bool is = false;
 
-	for (i = env->n_lines; i > 0; i--) {
-		if (strcmp(env->lines[i - 1].name, "Claim") == 0) {
-			(void)kv_get(env->lines[i - 1].value, "owner", &owner);
-			break;
-		}
-	}
-	snprintf(l->owner, sizeof(l->owner), "%s", sbuf_str(&owner));
+	if (env->open_claims > 0 || last->claim == 0 ||
+	    strcmp(last->queue, r->queue) != 0)
+		return false;
+	while (i > 0 && strcasecmp(env->lines[i - 1].name, "Claim") != 0)
+		i--;
+	if (i > 0 && env->lines[i - 1].block == env->n_blocks - 1 &&
+	    kv_get(env->lines[i - 1].value, "owner", &owner) == 1)
+		is = strcmp(owner.data, r->owner) == 0;
 	sbuf_free(&owner);
+	return is;
 }
 
 /* Are all staged files whole?  1, 0, -1.  The entry's own parts may already
@@ -145,12 +151,11 @@ void_block(struct recovery *r, struct leftover *l, const struct decision *d,
 	    env->trails[env->n_blocks - 2].end : 0;
 	size_t end = start;
 	const char *line, *stop;
-	struct spool_path to;
 	int fd, rc;
 
 	/* Its Claim lines stay: they are the crash counter. */
 	while (end < env->sealed &&
-	    strncmp(env->raw.data + end, "Claim: ", 7) == 0) {
+	    strncasecmp(env->raw.data + end, "Claim: ", 7) == 0) {
 		line = env->raw.data + end;
 		stop = memchr(line, '\n', env->sealed - end);
 		end += (size_t)(stop - line) + 1;
@@ -165,10 +170,12 @@ void_block(struct recovery *r, struct leftover *l, const struct decision *d,
 	if (rc == -1)
 		return -1;
 	unstage(r, d, staged);
-	r->count->voided++;
-	say(r, l->id, "voided");
-	spool_path(&to, "%s/new/%s", r->queue, l->id);
-	return io_rename_new(r->spool->dir, l->path.s, r->spool->dir, to.s);
+	rc = back_to_place(r, l, env->n_blocks - 1);
+	if (rc == 0) {
+		r->count->voided++;
+		say(r, l->id, "voided");
+	}
+	return rc;
 }
 
 static int
@@ -176,18 +183,19 @@ finish_decided(struct recovery *r, struct leftover *l)
 {
 	const struct envelope_trail *last = envelope_last(&l->env);
 	struct staged_list staged = {0};
-	struct decision d = {.queue = r->queue, .claim = last->claim,
-		.id = l->id, .exit = last->exit, .to = last->to,
-		.due = last->due};
+	struct decision d = {.queue = r->queue, .owner = r->owner,
+		.claim = last->claim, .id = l->id, .exit = last->exit,
+		.to = last->to, .due = last->due};
 	int rc;
 
-	find_owner(l);
-	d.owner = l->owner;
 	rc = staged_read(&l->env, &staged);
 	if (rc == 0 && !l->is_moving)
 		rc = is_staged_whole(r, &d, &staged);
 	else if (rc == 0)
 		rc = 1;
+	/* Nobody can carry that out, ever: it is as good as not decided. */
+	else if (errno == EPROTO && !l->is_moving)
+		rc = 0;
 	if (rc == 0) {
 		rc = void_block(r, l, &d, &staged);
 	} else if (rc == 1) {
@@ -202,32 +210,8 @@ finish_decided(struct recovery *r, struct leftover *l)
 	return rc;
 }
 
-static int
-settle_leftover(struct recovery *r, struct leftover *l)
-{
-	const struct envelope_trail *last;
-	struct sbuf why = {0};
-	int rc;
-
-	/* What cannot be parsed goes to new/: the next claim buries it. */
-	rc = envelope_parse(&l->env, l->bytes.data, l->bytes.len, &why);
-	sbuf_free(&why);
-	if (rc == 0) {
-		last = envelope_last(&l->env);
-		if (l->is_moving ||
-		    (l->env.open_claims == 0 &&
-		    strcmp(last->queue, r->queue) == 0))
-			return finish_decided(r, l);
-	}
-	rc = back_to_place(r, l);
-	if (rc == 0) {
-		r->count->returned++;
-		say(r, l->id, "returned");
-	}
-	return rc;
-}
-
-/* An envelope that took in a bare file removes it, should it still be here. */
+/* An envelope that took in a bare file removes it, should it still be here:
+ * then it was not even claimed yet. */
 static int
 remove_source(struct recovery *r, const struct leftover *l)
 {
@@ -236,12 +220,36 @@ remove_source(struct recovery *r, const struct leftover *l)
 	struct spool_path p;
 	int rc = 0;
 
-	if (source != NULL && kv_get(source, "as", &as) == 1 &&
-	    fs_is_name(as.data) && strchr(as.data, SPOOL_MARK) != NULL) {
+	if (l->env.n_blocks == 1 && l->env.last_claim == 0 && source != NULL &&
+	    kv_get(source, "as", &as) == 1 && fs_is_name(as.data) &&
+	    strchr(as.data, SPOOL_MARK) != NULL) {
 		spool_path(&p, "%s/cur/%s/%s", r->queue, r->folder, as.data);
 		rc = spool_remove(r->spool->dir, p.s);
 	}
 	sbuf_free(&as);
+	return rc;
+}
+
+static int
+settle_leftover(struct recovery *r, struct leftover *l)
+{
+	struct sbuf why = {0};
+	int rc;
+
+	/* What cannot be parsed goes to new/: the next claim buries it. */
+	rc = envelope_parse(&l->env, l->bytes.data, l->bytes.len, &why);
+	sbuf_free(&why);
+	if (rc == 0) {
+		if (is_decided(r, &l->env))
+			return finish_decided(r, l);
+		if (remove_source(r, l) == -1)
+			return -1;
+	}
+	rc = back_to_place(r, l, l->env.n_blocks);
+	if (rc == 0) {
+		r->count->returned++;
+		say(r, l->id, "returned");
+	}
 	return rc;
 }
 
@@ -271,15 +279,13 @@ recover_envelope(struct recovery *r, const char *name)
 		return;
 	spool_path(&l.path, "%s/cur/%s/%s", r->queue, r->folder, name);
 	rc = fs_read(r->spool->dir, l.path.s, ENVELOPE_MAX, &l.bytes);
-	if (rc == -1 && (errno == EINVAL || errno == ELOOP || errno == EFBIG))
-		rc = back_to_place(r, &l);
-	else if (rc == 0 && l.bytes.len == 0)
-		rc = back_to_place(r, &l);
+	/* No entry of ours, whatever it is: the next claim sees to it. */
+	if (rc == -1 && (errno == EINVAL || errno == ELOOP || errno == EFBIG ||
+	    errno == EACCES || errno == EPERM))
+		rc = back_to_place(r, &l, 0);
 	else if (rc == 0)
 		rc = settle_leftover(r, &l);
-	if (rc == 0 && l.env.n_blocks > 0)
-		rc = remove_source(r, &l);
-	if (rc == -1 && errno != ENOENT)
+	if (rc == -1)
 		failed(r, name);
 	envelope_free(&l.env);
 	sbuf_free(&l.bytes);
@@ -288,62 +294,61 @@ recover_envelope(struct recovery *r, const char *name)
 static void
 recover_bare(struct recovery *r, const char *name)
 {
-	struct spool_path from, to;
+	const char *plain = entry_bare_name(name);
+	struct spool_path from;
 	struct leftover l;
 
 	if (parse_name(name, &l))
 		return;
 	spool_path(&from, "%s/cur/%s/%s", r->queue, r->folder, name);
-	spool_path(&to, "%s/new/%s", r->queue, entry_bare_name(name));
-	if (io_rename_new(r->spool->dir, from.s, r->spool->dir, to.s) == 0) {
+	if (spool_put_bare(r->spool->dir, from.s, r->queue, plain) == 0) {
 		r->count->returned++;
-		say(r, entry_bare_name(name), "returned");
-		return;
-	}
-	if (errno == EEXIST) {
-		spool_path(&to, "%s/new/%s%c%s", r->queue, r->folder,
-		    SPOOL_MARK, name);
-		if (io_rename_new(r->spool->dir, from.s, r->spool->dir, to.s) ==
-		    0)
-			return;
-	}
-	if (errno != ENOENT)
+		say(r, plain, "returned");
+	} else if (errno != ENOENT) {
 		failed(r, name);
+	}
 }
 
-/* Envelopes first: they may name bare files as taken in. */
+/* Envelopes first: they may name bare files as taken in.  Where one of them
+ * failed the bare files wait with it. */
 static int
 recover_folder(struct recovery *r)
 {
-	void (*const pass[])(struct recovery *, const char *) = {
-		recover_envelope, recover_bare};
-	struct spool_scan *scan;
-	const char *name, *folder;
+	const unsigned long before = r->count->failed;
+	struct strv names = {0};
+	struct spool_path p;
 	size_t i;
-	int rc = 0;
+	int rc;
 
-	for (i = 0; rc == 0 && i < 2; i++) {
-		scan = spool_scan_open(r->spool, r->queue, SPOOL_CUR, 0);
-		if (scan == NULL)
-			return -1;
-		while ((rc = spool_scan_next(scan, &name, &folder)) == 1) {
-			if (strcmp(folder, r->folder) == 0)
-				pass[i](r, name);
-		}
-		spool_scan_close(&scan);
-	}
+	spool_path(&p, "%s/cur/%s", r->queue, r->folder);
+	rc = spool_names(r->spool->dir, p.s, &names);
+	/* What the dead decided he may not have flushed; what is moved on rests
+	 * on it. */
+	if (rc == 0 && names.n > 0)
+		rc = io_syncfs(r->spool->dir);
+	for (i = 0; rc == 0 && i < names.n; i++)
+		recover_envelope(r, names.items[i]);
+	for (i = 0; rc == 0 && r->count->failed == before && i < names.n; i++)
+		recover_bare(r, names.items[i]);
+	strv_free(&names);
 	return rc;
 }
 
 /* A folder of this host whose owner is dead? */
 static int
-is_dead(const struct spool *s, const char *owner)
+is_dead(const struct spool *s, const char *queue, const char *owner)
 {
 	size_t n = strlen(s->host);
+	struct spool_path p;
+	struct stat st;
 
 	if (strncmp(owner, s->host, n) != 0 || owner[n] != '.')
 		return 0;
 	if (s->owner != NULL && strcmp(owner, s->owner) == 0)
+		return 0;
+	spool_path(&p, "%s/cur/%s", queue, owner);
+	if (fstatat(s->dir, p.s, &st, AT_SYMLINK_NOFOLLOW) == -1 ||
+	    !S_ISDIR(st.st_mode))
 		return 0;
 	return lock_is_free(s->run_dir, owner);
 }
@@ -354,10 +359,14 @@ recover_owner(struct recovery *r, const char *owner)
 {
 	struct spool *s = r->spool;
 	struct spool_path from, to;
-	int lock, rc;
+	int lock, saved, rc;
 
-	snprintf(r->folder, sizeof(r->folder), "%s.recover%ld.%lld", s->host,
-	    (long)getpid(), (long long)clock_us());
+	/* The name still says whose claims they are, so that a decision of his
+	 * is known for one, and that the sweep sees that he has some. */
+	snprintf(r->owner, sizeof(r->owner), "%.*s",
+	    (int)strcspn(owner, "+"), owner);
+	snprintf(r->folder, sizeof(r->folder), "%s%crecover%ld.%lld", r->owner,
+	    SPOOL_MARK, (long)getpid(), (long long)clock_us());
 	lock = lock_take(s->run_dir, r->folder, NULL);
 	if (lock == -1)
 		return -1;
@@ -371,9 +380,13 @@ recover_owner(struct recovery *r, const char *owner)
 		/* Not empty where something failed: it stays as a dead
 		 * owner's, for the next recovery. */
 		if (rc == 0 && io_unlinkat(s->dir, to.s, AT_REMOVEDIR) == 0)
+			(void)spool_remove(s->run_dir, r->owner);
+		if (strcmp(owner, r->owner) != 0)
 			(void)spool_remove(s->run_dir, owner);
 	}
+	saved = errno;
 	(void)spool_remove(s->run_dir, r->folder);
+	errno = saved;
 	io_close(&lock);
 	return rc;
 }
@@ -388,18 +401,19 @@ recover_queue(struct spool *s, const char *queue,
 	struct strv owners = {0};
 	struct spool_path p;
 	size_t i;
-	int dead, rc = 0;
+	int dead, error = 0;
 
 	spool_path(&p, "%s/cur", queue);
 	if (spool_names(s->dir, p.s, &owners) == -1)
 		return -1;
-	for (i = 0; rc == 0 && i < owners.n; i++) {
-		dead = is_dead(s, owners.items[i]);
-		if (dead == 1)
-			rc = recover_owner(&r, owners.items[i]);
-		else if (dead == -1)
-			rc = -1;
+	/* Trouble with one keeps nobody else waiting. */
+	for (i = 0; i < owners.n; i++) {
+		dead = is_dead(s, queue, owners.items[i]);
+		if (dead == -1 ||
+		    (dead == 1 && recover_owner(&r, owners.items[i]) == -1))
+			error = errno;
 	}
 	strv_free(&owners);
-	return rc;
+	errno = error;
+	return error == 0 ? 0 : -1;
 }
