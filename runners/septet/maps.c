@@ -135,18 +135,17 @@ print_exim_head(const struct maps *m)
 {
 	printf("# All addresses of the lists of %s, for Exim; made by\n"
 	    "# septet maps exim >/etc/exim4/septet\n"
-	    "# whenever a list comes or goes.  Exim's configuration:\n#\n"
-	    "#   septet:                   # a router, before that for local "
-	    "users\n"
+	    "# whenever a list comes or goes.  Exim's configuration, a router "
+	    "before that for\n# local users, and a transport:\n#\n"
+	    "#   septet:\n"
 	    "#     driver = accept\n"
 	    "#     domains = +local_domains : +relay_to_domains\n"
-	    "#     address_data = ${lookup{$local_part@$domain}"
-	    "lsearch{/etc/exim4/septet}{yes}"
-	    "{${lookup{${extract{1}{+}{$local_part}}@$domain}"
+	    "#     condition = ${lookup{$local_part@$domain}"
+	    "lsearch{/etc/exim4/septet}{yes}\\\n"
+	    "#       {${lookup{${extract{1}{+}{$local_part}}@$domain}"
 	    "lsearch{/etc/exim4/septet}{yes}{no}}}}\n"
-	    "#     condition = ${if eq{$address_data}{yes}}\n"
 	    "#     transport = septet_lmtp\n#\n", m->c->site->name);
-	printf("#   septet_lmtp:              # a transport\n");
+	printf("#   septet_lmtp:\n");
 	if (m->port.len == 0)
 		printf("#     driver = lmtp\n#     socket = %s\n"
 		    "#     batch_max = 100\n", m->host.data);

@@ -122,15 +122,15 @@ print_step(const struct envelope_trail *t)
 
 	clock_format(t->time, when);
 	printf("  %s  %-11s %s", when, t->queue, t->exit);
-	if (strcmp(t->exit, "hold") == 0 || strcmp(t->exit, "bury") == 0)
-		putchar('\n');
-	else if (strcmp(t->exit, "defer") == 0 && t->due != 0) {
+	if (strcmp(t->exit, "defer") == 0 && t->due != 0) {
 		clock_format(t->due, due);
-		printf(" until %s\n", due);
-	} else if (*t->to == '\0')
-		printf(", the end\n");
-	else
-		printf(" -> %s\n", t->to);
+		printf(" until %s", due);
+	} else if (*t->to == '\0') {
+		fputs(", the end", stdout);
+	} else if (strcmp(t->to, t->queue) != 0) {
+		printf(" -> %s", t->to);
+	}
+	putchar('\n');
 }
 
 void
