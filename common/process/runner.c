@@ -140,10 +140,10 @@ handle_one(struct runner *r, struct entry *e)
 {
 	if (r->def->handle(r, e) == 0)
 		return;
-	/* A child's ID that would be too long is the entry's trouble, not the
-	 * host's: it is buried. */
+	/* Logged when it is put back.  A child's ID that would be too long is
+	 * the entry's trouble, not the host's: it is buried. */
 	if (errno != ENAMETOOLONG)
-		runner_trouble(r, entry_id(e), errno);
+		r->is_troubled = true;
 	entry_abandon(e, errno);
 }
 
