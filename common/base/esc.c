@@ -268,6 +268,8 @@ kv_get(const char *line, const char *key, struct sbuf *out)
 		if (key_len == 0 || word.key_len != key_len ||
 		    memcmp(word.start, key, key_len) != 0)
 			continue;
+		/* A string, also where the value is empty. */
+		sbuf_reserve(out, 0);
 		esc_decode(out, word.value, word.value_len);
 		return 1;
 	}

@@ -30,8 +30,8 @@ bool esc_is_utf8(const char *p, size_t n);
 void kv_add(struct sbuf *out, const char *key, const char *value);
 void kv_addn(struct sbuf *out, const char *key, long long value);
 /* Find key in a line of words; 1 and the decoded value appended to *out
- * (which is emptied first), 0 where it is absent.  Words are separated by
- * spaces or tabs; the first of several wins. */
+ * (which is emptied first; its data is never NULL then), 0 where it is absent.
+ * Words are separated by spaces or tabs; the first of several wins. */
 int kv_get(const char *line, const char *key, struct sbuf *out);
 /* The same for a number: 1, 0 absent, -1 not a number in 0..2^63-1. */
 int kv_getn(const char *line, const char *key, long long *out);

@@ -253,6 +253,10 @@ START_TEST(test_lines)
 	sbuf_set(&out, "former");
 	kv_head(line, &out);
 	ck_assert_str_eq(sbuf_str(&out), lines[_i].head);
+	/* Into one that never held anything, too. */
+	sbuf_free(&out);
+	if (kv_get(line, lines[_i].key, &out) == 1)
+		ck_assert_str_eq(out.data, lines[_i].value);
 	free(line);
 	sbuf_free(&out);
 }
