@@ -70,7 +70,7 @@ void runner_defer_error(struct runner *r, struct entry *e, const char *what);
  * buried, since no later look will find it whole; -1 trouble. */
 int runner_header(struct runner *r, struct entry *e, struct sbuf *out,
     off_t *body) __attribute__((warn_unused_result));
-/* The list of the entry's List field: 1 and *list (valid until the next look-up),
+/* The list of the entry's List field: 1 and *list (valid until the next look),
  * or 0, and the entry has an outcome: buried (no such field, the list is gone)
  * or deferred (it cannot be read now). */
 int runner_list(struct runner *r, struct entry *e, const struct list **list)

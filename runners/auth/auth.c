@@ -102,7 +102,8 @@ look_up(struct roster *roster, const struct strv *items, struct claim *c)
 }
 
 /* Keep the better of two claims in *c: one that failed, since a forged author
- * beside a member's name is a forgery; else the first member; else the first. */
+ * beside a member's name is a forgery; else the first member; else the
+ * first. */
 static void
 keep_better(struct claim *c, struct claim *next, bool is_first)
 {
