@@ -241,8 +241,8 @@ check_list(struct check *k, const char *name)
 	add_all(k, &errors);
 	if (list != NULL) {
 		if (strcmp(list->address, name) != 0)
-			check_add(k, "%s: its list.yaml is that of %s", dir.data,
-			    list->address);
+			check_add(k, "%s: its list.yaml is that of %s",
+			    dir.data, list->address);
 		for (i = 0; i < list->addresses.n; i++)
 			clash_add(&k->clashes, list->addresses.items[i], name);
 		check_stores(k, list);

@@ -38,7 +38,7 @@ owner_of(const struct clashes *c, const char *local, size_t n,
     const char *domain)
 {
 	struct sbuf address = {0};
-	struct clash key, *found;
+	struct clash key = {NULL, NULL}, *found;
 
 	sbuf_add(&address, local, n);
 	sbuf_adds(&address, domain);

@@ -27,6 +27,8 @@ struct init {
 	bool is_maildir;
 	bool is_made;           /* dir was not there before */
 	struct sbuf domain;
+	struct sbuf build;      /* where our programs lie, not installed; or
+	                         * empty */
 };
 
 static const char *const folders[] = {"lists", "run", "log"};
@@ -64,11 +66,10 @@ take_dir(struct init *in)
 /* Where this program was built but not installed, its runners lie beside it:
  * the site names them, so that it runs without more ado. */
 static void
-add_build(struct sbuf *out)
+find_build(struct init *in)
 {
 	char path[PROGRAM_MAX];
 	struct sbuf name = {0};
-	char *real;
 	ssize_t n;
 
 	n = readlink("/proc/self/exe", path, sizeof(path) - 1);
@@ -77,16 +78,26 @@ add_build(struct sbuf *out)
 	path[n] = '\0';
 	dirname(path);
 	sbuf_printf(&name, "%s/septet-inbound", path);
-	if (access(name.data, X_OK) == 0) {
-		sbuf_printf(out, "\n# Not installed, but run from where it was "
-		    "built.\nprograms: \"%s\"\n", path);
-		sbuf_truncate(&name, 0);
-		sbuf_printf(&name, "%s/../../config/templates", path);
-		real = realpath(name.data, NULL);
-		if (real != NULL)
-			sbuf_printf(out, "templates: \"%s\"\n", real);
-		free(real);
-	}
+	if (access(name.data, X_OK) == 0 && strpbrk(path, "\"\\") == NULL)
+		sbuf_set(&in->build, path);
+	sbuf_free(&name);
+}
+
+static void
+add_build(const struct init *in, struct sbuf *out)
+{
+	struct sbuf name = {0};
+	char *real;
+
+	if (in->build.len == 0)
+		return;
+	sbuf_printf(out, "\n# Not installed, but run from where it was "
+	    "built.\nprograms: \"%s\"\n", in->build.data);
+	sbuf_printf(&name, "%s/../../config/templates", in->build.data);
+	real = realpath(name.data, NULL);
+	if (real != NULL)
+		sbuf_printf(out, "templates: \"%s\"\n", real);
+	free(real);
 	sbuf_free(&name);
 }
 
@@ -104,7 +115,7 @@ compose(const struct init *in, struct sbuf *out)
 	    "# The queues; a folder for each list; locks and sockets; the "
 	    "log.\nspool: spool\nlists: lists\nrun: run\nlog: log/septet.log\n",
 	    in->domain.data, in->owner);
-	add_build(out);
+	add_build(in, out);
 	sbuf_printf(out,
 	    "\n# The LMTP server, where the MTA hands mail in: see septet "
 	    "maps.\nlmtp:\n  listen: [\"127.0.0.1:%s\"]\n\nqueues:\n  "
@@ -131,7 +142,7 @@ make_folder(const struct init *in, const char *name)
 }
 
 static int
-make_spool(const struct init *in, const char *file)
+make_spool(const char *file)
 {
 	struct conf_errors errors = {{0}};
 	struct strv queues = {0};
@@ -149,7 +160,6 @@ make_spool(const struct init *in, const char *file)
 		if (spool_make(site->spool, &queues) == -1)
 			code = cli_errno("%s", site->spool);
 	}
-	(void)in;
 	strv_free(&queues);
 	conf_errors_free(&errors);
 	site_free(&site);
@@ -171,7 +181,7 @@ make_site(const struct init *in, const char *file)
 	if (rc == 0)
 		rc = fs_replace(AT_FDCWD, file, text.data, text.len, 0644);
 	sbuf_free(&text);
-	return rc == 0 ? make_spool(in, file) : cli_errno("%s", in->dir);
+	return rc == 0 ? make_spool(file) : cli_errno("%s", in->dir);
 }
 
 /* Nothing is left of a failed start; the directory was empty. */
@@ -213,15 +223,35 @@ print_quoted(const char *text)
 	putchar('\'');
 }
 
+/* A program as it can be called now. */
+static void
+print_program(const struct init *in, const char *installed, const char *name)
+{
+	struct sbuf path = {0};
+
+	if (in->build.len > 0)
+		sbuf_printf(&path, "%s/", in->build.data);
+	else
+		sbuf_set(&path, installed);
+	sbuf_adds(&path, name);
+	print_quoted(path.data);
+	sbuf_free(&path);
+}
+
 static void
 say_next(const struct init *in, const char *file)
 {
 	fputs("export SEPTET_SITE=", stdout);
 	print_quoted(file);
-	printf("\nseptet list create dev@%s --owner you@example.org && "
-	    "septet member add dev you@example.org\n", in->domain.data);
-	printf("septet-supervisor   # then: septet post dev <message; "
-	    "septet status\n");
+	putchar('\n');
+	print_program(in, "", "septet");
+	printf(" list create dev@%s --owner you@example.org && ",
+	    in->domain.data);
+	print_program(in, "", "septet");
+	fputs(" member add dev you@example.org\n", stdout);
+	print_program(in, SEPTET_LIBEXEC "/", "septet-supervisor");
+	fputs(" &   # then: septet post dev <message; septet status\n",
+	    stdout);
 }
 
 static int
@@ -294,6 +324,7 @@ init_run(struct cli *c, int argc, char **argv)
 		return code - 1;
 	code = check_values(c, &in, domain);
 	if (code == 0) {
+		find_build(&in);
 		in.dir = argv[1];
 		sbuf_printf(&owner, "postmaster@%s", in.domain.data);
 		if (in.owner == NULL)
@@ -302,5 +333,6 @@ init_run(struct cli *c, int argc, char **argv)
 	}
 	sbuf_free(&owner);
 	sbuf_free(&in.domain);
+	sbuf_free(&in.build);
 	return code;
 }

@@ -27,11 +27,12 @@ match(const struct cli_command *command, int argc, char **argv)
 	return strcmp(argv[1], space + 1) == 0 ? 2 : 0;
 }
 
+/* Those of one family ("list"), or all (""). */
 static void
 print_commands(const char *family, FILE *to)
 {
 	const struct cli_command *command;
-	size_t n = family == NULL ? 0 : strlen(family);
+	size_t n = strlen(family);
 
 	for (command = cli_commands; command->name != NULL; command++) {
 		if (n > 0 && (strncmp(command->name, family, n) != 0 ||
@@ -59,7 +60,7 @@ static int
 help(void)
 {
 	printf("usage: septet [--site FILE] [--json] COMMAND ...\n\n");
-	print_commands(NULL, stdout);
+	print_commands("", stdout);
 	printf("\nThe site file: --site, else $SEPTET_SITE, else %s.\n"
 	    "septet COMMAND --help says more; so does septet(1).\n",
 	    SEPTET_SITE_FILE);
@@ -135,7 +136,7 @@ main(int argc, char **argv)
 	}
 	if (optind == argc) {
 		cli_fail(EXIT_USAGE, "what to do? There are:");
-		print_commands(NULL, stderr);
+		print_commands("", stderr);
 		return EXIT_USAGE;
 	}
 	code = run(&cli, argc - optind, argv + optind);

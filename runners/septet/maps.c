@@ -125,8 +125,8 @@ print_postfix_head(const struct maps *m)
 	    "#   transport_maps = texthash:/etc/postfix/septet\n"
 	    "#   relay_recipient_maps = texthash:/etc/postfix/septet\n"
 	    "#   relay_domains = the domains named at the end\n#\n"
-	    "# Where such a domain has other mailboxes too (mydestination), put "
-	    "the table\n# into local_recipient_maps instead of "
+	    "# Where such a domain has other mailboxes too (mydestination), "
+	    "put the table\n# into local_recipient_maps instead of "
 	    "relay_recipient_maps.\n", m->c->site->name);
 }
 
@@ -151,8 +151,8 @@ print_exim_head(const struct maps *m)
 		    "#     batch_max = 100\n", m->host.data);
 	else
 		printf("#     driver = smtp\n#     protocol = lmtp\n"
-		    "#     hosts = %s\n#     port = %s\n#     allow_localhost\n",
-		    m->host.data, m->port.data);
+		    "#     hosts = %s\n#     port = %s\n"
+		    "#     allow_localhost\n", m->host.data, m->port.data);
 }
 
 static int

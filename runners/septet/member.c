@@ -309,8 +309,9 @@ choose(const char *key, const char *value, const char *const *words)
 	for (i = 0; words[i] != NULL; i++) {
 		if (strcmp(words[i], value) == 0)
 			return i;
-		sbuf_printf(&all, "%s%s", i > 0 ? ", " : "", words[i]);
 	}
+	for (i = 0; words[i] != NULL; i++)
+		sbuf_printf(&all, "%s%s", i > 0 ? ", " : "", words[i]);
 	cli_fail(0, "%s=%s: allowed are %s", key, value, sbuf_str(&all));
 	sbuf_free(&all);
 	return -1;

@@ -207,7 +207,7 @@ static void
 read_attempts(struct table *t, struct sbuf *results)
 {
 	char *line = results->data, *end;
-	struct shown key, *found;
+	struct shown key = {.line = 0}, *found;
 	struct attempt *attempt;
 	struct result result;
 	size_t i;

@@ -21,7 +21,8 @@ const struct cli_command cli_commands[] = {
 	{"init", "DIR --domain DOMAIN [--owner ADDRESS] [--maildir] "
 	    "[--lmtp-port N]", "make a site in an empty directory",
 	    "  --domain DOMAIN  the site's domain\n"
-	    "  --owner ADDRESS  who gets postmaster's mail (postmaster@DOMAIN)\n"
+	    "  --owner ADDRESS  who gets postmaster's mail "
+	    "(postmaster@DOMAIN)\n"
 	    "  --maildir        deliver to DIR/mail instead of an SMTP server\n"
 	    "  --lmtp-port N    where the LMTP server listens (8024)\n",
 	    init_run},
@@ -43,9 +44,9 @@ const struct cli_command cli_commands[] = {
 	    member_add_run},
 	{"member ls", "LIST", "the members of a list", NULL, member_ls_run},
 	{"member set", "LIST ADDRESS KEY=VALUE...", "change a member",
-	    "  status=active|disabled|moderated  disabled: gets no posts;\n"
-	    "                                    moderated: own posts are held\n"
-	    "  mode=each|none                    gets every post, or none\n"
+	    "  status=active|disabled|moderated\n"
+	    "      disabled: gets no posts; moderated: own posts are held\n"
+	    "  mode=each|none\n      gets every post, or none\n"
 	    "  name=TEXT  lang=TEXT  address=ADDRESS\n", member_set_run},
 	{"member del", "LIST ADDRESS... | LIST -", "remove members", NULL,
 	    member_del_run},
@@ -84,7 +85,7 @@ const struct cli_command cli_commands[] = {
 
 /* ---- errors ------------------------------------------------------------ */
 
-static void
+static void __attribute__((format(printf, 1, 0)))
 complain(const char *fmt, va_list ap)
 {
 	struct sbuf text = {0};

@@ -36,7 +36,7 @@ bool trace_query_may_be(const struct trace_query *q, const struct sbuf *raw);
 struct trace_hit {
 	char id[ID_SIZE];
 	bool is_live;
-	bool is_recipient;      /* only the address's own results are asked for */
+	bool is_recipient;      /* the address's own results are asked for */
 	char day[TRACE_DAY_SIZE]; /* of the journal, and where in it */
 	off_t at;
 };

@@ -193,6 +193,7 @@ def test_init_prints_what_works():
         subprocess.run(["sh", "-ec", "\n".join(lines[:2])], env=env,
                        check=True, capture_output=True)
         equal(names(dir + "/lists"), [DEV])
+        assert os.access(lines[2].split()[0], os.X_OK), lines[2]
     finally:
         shutil.rmtree(root)
 

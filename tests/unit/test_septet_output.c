@@ -25,7 +25,7 @@ static const struct {
 	{STR("a\0b"), "\"a\\u0000b\""},
 	{STR("gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x98\x80"),
 	    "\"gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x98\x80\""},
-	/* Not UTF-8: a lone lead, a lone tail, overlong, surrogate, too high. */
+	/* Not UTF-8: lone lead, lone tail, overlong, surrogate, too high. */
 	{STR("x\xff"), "\"x\\ufffd\""},
 	{STR("\xc3"), "\"\\ufffd\""},
 	{STR("\x80z"), "\"\\ufffdz\""},
