@@ -167,6 +167,33 @@ check_trail(struct entry *e, struct sbuf *why)
 	return entry_settle_now(e, "bury", e->queue, why->data) == -1 ? -1 : 1;
 }
 
+/* Each part is a file of its own, or not there.  What else stands in its place
+ * could not be flushed, replaced or removed: the entry would be decided and then
+ * stick.  Settled: 1; 0 all is well; -1. */
+static int
+check_parts(struct entry *e, struct sbuf *why)
+{
+	static const char *const folders[] = {"msg", "head", "rcpt", "result"};
+	struct spool_path p;
+	struct stat st;
+	size_t i;
+
+	for (i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+		spool_path(&p, "%s/%s", folders[i], e->id);
+		if (fstatat(e->spool->dir, p.s, &st, AT_SYMLINK_NOFOLLOW) ==
+		    -1) {
+			if (errno != ENOENT)
+				return -1;
+		} else if (!S_ISREG(st.st_mode)) {
+			sbuf_printf(why, "malformed: %s is no regular file",
+			    p.s);
+			return entry_settle_now(e, "bury", e->queue,
+			    why->data) == -1 ? -1 : 1;
+		}
+	}
+	return 0;
+}
+
 static int
 write_claim(struct entry *e)
 {
@@ -205,7 +232,7 @@ put_off(struct entry *e, struct sbuf *why)
 	struct staged_list none = {0};
 	struct spool_path p;
 
-	sbuf_adds(why, "a higher version of the format: looked at again later");
+	sbuf_adds(why, "; a higher version is looked at again later");
 	if (decision_carry_out(e->spool, &d, &none, entry_path(e, &p), false,
 	    NULL) == -1)
 		return ENTRY_TROUBLE;
@@ -242,6 +269,8 @@ judge_envelope(struct entry *e, const struct sbuf *bytes, struct sbuf *why)
 		return ENTRY_TROUBLE;
 	e->unclaimed_len = e->claimed_len = (off_t)e->env.raw.len;
 	rc = check_trail(e, why);
+	if (rc == 0)
+		rc = check_parts(e, why);
 	if (rc == 0 && e->env.raw.len + CLAIM_LINE_MAX > ENVELOPE_MAX) {
 		sbuf_adds(why, "the envelope would exceed 1 MiB");
 		rc = entry_settle_now(e, "bury", e->queue, why->data) == -1 ?
