@@ -420,8 +420,8 @@ class LiveSite(Site):
 
     def fates(self):
         """{ID: fate} of every entry there is: ("done", Envelope, rcpt,
-        result), ("dead", queue, bytes), ("held", queue, Envelope), ("later",
-        queue, Envelope)."""
+        result), ("held", queue, Envelope), and with the envelope's bytes, that
+        may be of any kind: ("dead", queue, bytes), ("later", queue, bytes)."""
         out = {}
         for ident, (envelope, rcpt, result) in self.finished.look().items():
             out[ident] = ("done", Envelope(envelope, ident), rcpt, result)
@@ -435,8 +435,8 @@ class LiveSite(Site):
                     read(self.path(queue, "held", name)), name))
             for minute in names(self.path(queue, "later")):
                 for name in names(self.path(queue, "later", minute)):
-                    out[name] = ("later", queue, Envelope(
-                        read(self.path(queue, "later", minute, name)), name))
+                    out[name] = ("later", queue, read(
+                        self.path(queue, "later", minute, name)))
         return out
 
     def leftovers(self):

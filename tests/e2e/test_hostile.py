@@ -73,7 +73,7 @@ def envelope_of(fate):
     """The Envelope of a fate; None where it is none."""
     if fate[0] == "done":
         return fate[1]
-    if fate[0] != "dead":
+    if fate[0] == "held":
         return fate[2]
     try:
         return Envelope(fate[2])
@@ -117,10 +117,24 @@ def verdict(site, ident, fate, text):
     if env.get("Verdict") == "reject":
         return "rejected" if env.get("Reason") else "REJECTED WITHOUT REASON"
     if last["queue"] == "command":
-        return "command"
+        return "command" if env.get("Command") else "COMMAND WITHOUT RESULT"
     if last["queue"] == "bounce":
-        return "bounce"
+        return "bounce" if env.get("Bounce-Source") else "BOUNCE UNREAD"
     return "ENDED IN " + last["queue"]
+
+
+def only_senders_are_answered(site, fates):
+    """Never whom a header names: members, owners, and envelope senders."""
+    allowed = {ANN, BOB, CYD, "owner@example.org", "postmaster@example.org"}
+    for fate in fates.values():
+        env = envelope_of(fate)
+        for value in env.all("Mail-From") if env else []:
+            # As maildir(5) of the outbound queue spells it in a folder's name.
+            allowed.add(re.sub(r"^\.|[/%]", lambda m: "%%%02X" % ord(m[0]),
+                               value[1:-1]))
+    got = set(names(os.path.join(site.home, "mail")))
+    assert ANN in got and BOB in got and CYD in got, got
+    equal(sorted(got - allowed), [], "answered")
 
 
 def tell(title, counts):
@@ -225,7 +239,327 @@ def test_torture_messages_and_spam():
         account_drops(site, fates, dropped)
         tell("all entries", collections.Counter(
             verdict(site, ident, fate, b"") for ident, fate in fates.items()))
+        only_senders_are_answered(site, fates)
         nothing_stands(site)
+
+
+# ---- what is no message ---------------------------------------------------
+
+def post(n=0, to=DEV, sender=ANN):
+    return (sender, [to], b"From: %s\nTo: %s\nSubject: %d\nMessage-ID: "
+            b"<%d@example.net>\n\nNumber %d.\n" % (
+                sender.encode(), to.encode(), n, n, n))
+
+
+def passes(site, n, to=DEV, member=BOB):
+    """Ordinary mail still gets through."""
+    before = len(site.mail(member))
+    reply, = site.post([post(n, to)], connections=1)
+    equal(len(reply.ids), 1, repr(reply))
+    wait_for("mail %d" % n, lambda: len(site.mail(member)) == before + 1)
+
+
+def make_things(site, folder):
+    """Things that are no messages, in a folder: {name: a word of why}."""
+    def at(name):
+        return os.path.join(folder, name)
+
+    out = {"empty-directory": "no regular file",
+           "full-directory": "no regular file", "link": "symbolic link",
+           "link-to-directory": "symbolic link",
+           "dangling-link": "symbolic link", "link-to-itself": "symbolic link",
+           "fifo": "no regular file", "socket": "no regular file",
+           "sparse": "over the size_limit", "empty": "names no address"}
+    os.mkdir(at("empty-directory"))
+    os.makedirs(at("full-directory/below"))
+    put(at("full-directory/file"), "To: %s\n\n" % DEV)
+    os.symlink("/etc/passwd", at("link"))
+    os.symlink("/etc", at("link-to-directory"))
+    os.symlink("nowhere", at("dangling-link"))
+    os.symlink("link-to-itself", at("link-to-itself"))
+    os.mkfifo(at("fifo"))
+    there = os.getcwd()
+    os.chdir(folder)            # a socket's path has 107 bytes at most
+    try:
+        with socket.socket(socket.AF_UNIX) as s:
+            s.bind("socket")
+    finally:
+        os.chdir(there)
+    with open(at("sparse"), "wb") as file:
+        file.truncate(5 << 30)
+    open(at("empty"), "wb").close()
+    return out
+
+
+def buried(site, queue):
+    """{name that it was dropped under: why} in dead/."""
+    out = {}
+    for name in site.names(queue, "dead"):
+        if "+" not in name:
+            env = Envelope(read(site.path(queue, "dead", name)), name)
+            source = words(env.get("Source") or "")
+            out[source.get("name", name)] = env.get("Error") or ""
+            if "kept" in source:
+                assert os.path.lexists(
+                    site.path(queue, "dead", source["kept"])), source
+    return out
+
+
+def test_what_is_no_file():
+    with LiveSite() as site:
+        site.make_list("dev", [ANN, BOB])
+        site.start()
+        passes(site, 1)
+        for queue in STAGES:
+            aside = os.path.join(site.home, "aside")
+            os.mkdir(aside)
+            want = make_things(site, aside)
+            for name in want:
+                os.rename(os.path.join(aside, name),
+                          site.path(queue, "new", name))
+            os.rmdir(aside)
+            wait_for("all of it in %s/dead" % queue, lambda: len(
+                buried(site, queue)) >= len(want))
+            got = buried(site, queue)
+            equal(sorted(got), sorted(want), queue)
+            for name, why in want.items():
+                if queue != "inbound":
+                    why = "not an entry"
+                assert why in got[name], "%s: %s: %r" % (queue, name,
+                                                         got[name])
+        passes(site, 2)
+        site.settle()
+        nothing_stands(site)
+
+
+def test_what_another_user_may_not_show():
+    if os.getuid() != 0:
+        mode, why = 0o000, "not readable"
+    else:
+        mode, why = 0o000, ""       # root reads everything
+    with LiveSite() as site:
+        site.make_list("dev", [ANN, BOB])
+        site.start()
+        path = os.path.join(site.home, "aside")
+        put(path, post()[2])
+        os.chmod(path, mode)
+        os.rename(path, site.path("inbound", "new", "secret"))
+        if why:
+            wait_for("it in dead/", lambda: "secret" in buried(site,
+                                                               "inbound"))
+            assert why in buried(site, "inbound")["secret"]
+        else:
+            wait_for("mail", lambda: site.mail(BOB))
+        passes(site, 2)
+        site.settle()
+        nothing_stands(site)
+
+
+# ---- envelopes ------------------------------------------------------------
+
+def seal(queue, text, by="inbound", **more):
+    """Text, sealed as by a shell script: its trail leads to the queue."""
+    keys = dict({"host": "a", "queue": by, "exit": "accept", "to": queue,
+                 "lines": text.count("\n"), "crc32": "-"}, **more)
+    return text + "Trail: 2026-11-20T09:00:00.000Z " + " ".join(
+        "%s=%s" % item for item in keys.items()) + "\n"
+
+
+def broken_envelopes(queue, ident):
+    """{what is wrong: text}."""
+    start = "Septet-Envelope: 1\nId: %s\n" % ident
+    mine = start + "List: %s\nRole: post\nMail-From: <%s>\n" % (DEV, ANN)
+    claim = "Claim: %s queue=%s owner=%s\n"
+    # Sealed by another program than inbound: for inbound by lmtp.
+    by = "lmtp" if queue == "inbound" else "inbound"
+
+    def sealed(text, **more):
+        return seal(queue, text, by, **more)
+
+    return {
+        "magic alone": "Septet-Envelope: 1\n",
+        "no trail": mine,
+        "torn": sealed(mine)[:-9],
+        "binary": "Septet-Envelope: 1\n" + "".join(map(chr, range(256))),
+        "no colon": sealed(start + "Hello\n"),
+        "wrong lines": sealed(mine, lines=99),
+        "lines of another kind": sealed(mine, lines="-1"),
+        "huge lines": sealed(mine, lines="9" * 30),
+        "wrong sum": sealed(mine, crc32="00000000"),
+        "no sum": sealed(mine, crc32="xyz"),
+        "leads elsewhere": sealed(mine, to="nowhere"),
+        "another's id": sealed(mine.replace(ident, "0k3v9q2t7m-a-zz")),
+        "long line": sealed(start + "Subject: %s\n" % ("x" * 9000)),
+        "too long": sealed(start + "".join(
+            "X-%d: %s\n" % (n, "y" * 1000) for n in range(1100))),
+        "zero byte": sealed(mine.replace("post", "po\0st")),
+        "wrong size": sealed(mine + "Size: 99999999999999999999\n"),
+        "other size": sealed(mine + "Size: 7\nCrc32: 00000000\n"),
+        "negative offset": sealed(mine + "Body-Offset: -1\n"),
+        "offset beyond": sealed(mine + "Body-Offset: 4294967296\n"),
+        "missing head": sealed(mine + "Head: 100 crc32=00000000\n"),
+        "odd address": sealed(mine + "Rcpt-To: <\\x0d\\x0aX: y>\n"),
+        "odd identity": sealed(mine + "Identity: <> member=-5\n"
+                               "Verdict: accept\nSend-From: <{verp}{verp}\n"),
+        "odd verdict": sealed(mine + "Kind: verdict\nAbout: ../../x\n"
+                              "Action: approve token=%s\n" % ("a" * 2000)),
+        "odd notice": sealed(mine.replace("Role: post", "Role: notice") +
+                             "Kind: notice\nNotice: ../../etc/passwd "
+                             "to=address address=\"<%s>\"\n" % ANN),
+        "odd report": sealed(mine.replace("Role: post", "Role: bounces") +
+                             "Kind: report\nExtension: +=+=%s\n" %
+                             ("=" * 500)),
+        "list of a path": sealed(mine.replace(DEV, "../../dev@x")),
+        "no list": sealed(start),
+        "many claims": sealed(mine) + "".join(
+            claim % (n, queue, "a.x1.7") for n in range(1, 9)),
+        "claims that overflow": sealed(mine) + claim % (
+            "18446744073709551615", queue, "a.x1.7"),
+        "staged by nobody": sealed(mine) + claim % (
+            "1", queue, "../../etc") + "Staged: name=../../x to=../y size=1 "
+        "crc32=00000000\n",
+        "newer": "Septet-Envelope: 2\nId: %s\n" % ident,
+    }
+
+
+def is_fair(queue, what, kind):
+    """Broken beyond reading: in dead/.  A newer version is put off.  Others
+    may be handled where what is wrong does not matter at that queue."""
+    if what == "newer":
+        return kind == "later"
+    if what in ("magic alone", "no trail", "torn", "binary", "no colon",
+                "wrong lines", "lines of another kind", "huge lines",
+                "wrong sum", "no sum", "leads elsewhere", "long line",
+                "too long", "zero byte", "many claims"):
+        return kind == "dead"
+    return kind in ("dead", "done", "held")
+
+
+def test_broken_envelopes():
+    with LiveSite() as site:
+        site.make_list("dev", [ANN, BOB])
+        put_in, number = {}, 0
+        for queue in STAGES:
+            for what in broken_envelopes(queue, "x"):
+                number += 1
+                ident = "0k3v9q2t7m-h-%03d" % number
+                put(site.path("msg", ident), post(number)[2])
+                data = broken_envelopes(queue, ident)[what]
+                put(site.path(queue, "tmp", ident), data.encode("latin-1"))
+                os.rename(site.path(queue, "tmp", ident),
+                          site.path(queue, "new", ident))
+                put_in[ident] = (queue, what)
+        site.start()
+        site.settle()
+        fates, counts, wrong = site.fates(), collections.Counter(), []
+        by_source = {name: "dead" for queue in STAGES
+                     for name in buried(site, queue)}
+        for ident, (queue, what) in put_in.items():
+            fate = fates.get(ident)
+            kind = fate[0] if fate else by_source.get(ident, "LOST")
+            counts[kind] += 1
+            if not is_fair(queue, what, kind):
+                wrong.append((queue, what, kind))
+            if kind == "dead" and fate and not re.search(
+                    rb"^Error: .", fate[2], re.M):
+                wrong.append((queue, what, "no reason"))
+        print("# %d broken envelopes: %r" % (len(put_in), dict(counts)))
+        equal(wrong, [])
+        equal(read(os.path.join(site.home, "septet.yaml"))[:1], b"#")
+        passes(site, 999)
+        site.settle()
+        equal(site.busy(), {})
+        assert not site.has_restarted(), site.has_restarted()
+        site.stop()
+
+
+def test_parts_that_are_no_files():
+    """Sound envelopes, whose message, header or distribution list is not."""
+    with LiveSite() as site:
+        site.make_list("dev", [ANN, BOB])
+        put_in = {}
+        for queue in STAGES:
+            for part in ["msg", "head", "rcpt"]:
+                for kind in ["nothing", "directory", "fifo", "link", "noise"]:
+                    ident = "0k3v9q2t7m-p-%03d" % len(put_in)
+                    put_in[ident] = (queue, part, kind)
+                    for other in ["msg", "head", "rcpt"]:
+                        make_part(site.path(other, ident), other,
+                                  kind if other == part else "sound")
+                    text = "Septet-Envelope: 1\nId: %s\n" % ident + \
+                        "List: %s\nRole: post\nMail-From: <%s>\n" \
+                        "Head: 20 crc32=-\nSend-From: <>\n" % (DEV, ANN)
+                    put(site.path(queue, "tmp", ident), seal(
+                        queue, text, "lmtp" if queue == "inbound" else
+                        "inbound"))
+                    os.rename(site.path(queue, "tmp", ident),
+                              site.path(queue, "new", ident))
+        site.start()
+        site.settle()
+        fates = site.fates()
+        found = set(fates) | {name for queue in STAGES
+                              for name in buried(site, queue)}
+        equal(sorted(set(put_in) - found), [], "lost")
+        print("# %d: %r" % (len(put_in), dict(collections.Counter(
+            fates[i][0] if i in fates else "dead" for i in put_in))))
+        passes(site, 999)
+        site.settle()
+        equal(site.busy(), {})
+        assert not site.has_restarted(), site.has_restarted()
+        site.stop()
+
+
+def make_part(path, part, kind):
+    sound = {"msg": post()[2], "head": b"Subject: head only\n\n",
+             "rcpt": b"Septet-Rcpt: 1\nT\t%s\n" % BOB.encode()}
+    if kind == "sound":
+        put(path, sound[part])
+    elif kind == "directory":
+        os.mkdir(path)
+    elif kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "link":
+        os.symlink("/etc/passwd", path)
+    elif kind == "noise":
+        put(path, bytes(range(256)) * 300)
+
+
+# ---- a list that goes -----------------------------------------------------
+
+def test_a_list_that_is_deleted_while_its_mail_waits():
+    """At every queue; another list's mail beside it passes."""
+    before = {"auth": ["inbound"], "moderation": ["inbound", "auth"],
+              "pending": ["inbound", "auth", "moderation"],
+              "outbound": ["inbound", "auth", "moderation", "pending"],
+              "command": ["inbound"], "bounce": ["inbound"], "inbound": []}
+    ends = {"outbound": "delivered", "command": "dead", "bounce": "dead"}
+    for queue, stages in before.items():
+        with LiveSite() as site:
+            for name in ["dev", "ops"]:
+                site.make_list(name, [ANN, BOB])
+            for n, name in enumerate(["dev", "ops"]):
+                to = name + {"command": "-join", "bounce": "-bounces"}.get(
+                    queue, "") + "@" + DOMAIN
+                drop(site, b"Return-Path: <%s>\nDelivered-To: %s\n" % (
+                    ANN.encode(), to.encode()) + post(n, to)[2],
+                    b"drop-%d" % n)
+            for stage in stages:
+                site.run("septet-" + stage, "--drain")
+            equal(len(site.names(queue)), 2, queue)
+            shutil.rmtree(os.path.join(site.lists, DEV))
+            site.start()
+            site.settle()
+            fates = {words(envelope_of(f).get("Source"))["name"]:
+                     verdict(site, ident, f, b"")
+                     for ident, f in site.fates().items()
+                     if (envelope_of(f).get("Source") or "").startswith(
+                         "drop") and not envelope_of(f).get("Parent")}
+            equal(fates["drop-0"], ends.get(queue, "dead"), queue)
+            assert fates["drop-1"] in ("delivered", "command", "held",
+                                       "bounce"), (queue, fates)
+            passes(site, 9, "ops@" + DOMAIN)
+            site.settle()
+            nothing_stands(site)
 
 
 if __name__ == "__main__":
