@@ -38,8 +38,7 @@ struct runner_def {
 	 * it (0); -1 trouble. */
 	int (*adopt)(struct runner *r, const char *name, struct entry **e);
 	/* Before a batch's decisions are flushed (to commit a store's
-	 * transaction) and after its moves; may be NULL.  -1: trouble; the batch
-	 * is released. */
+	 * transaction); may be NULL.  -1: trouble; the batch is released. */
 	int (*batch_end)(struct runner *r);
 	/* Instead of handle: the runner's own loop, until the bell ends.  0, or
 	 * the exit code. */

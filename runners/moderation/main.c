@@ -7,7 +7,8 @@
 static const struct runner_def def = {
 	.name = "moderation",
 	.usage = "[OPTION...]\n"
-	    "Judge posts by their list's policy, hold them, carry out verdicts.",
+	    "Judge posts by their list's policy, hold them, carry out "
+	    "verdicts.",
 	.init = moderation_init,
 	.look = moderation_look,
 	.handle = moderation_handle,

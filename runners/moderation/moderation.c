@@ -132,8 +132,8 @@ write_rules(struct entry *e, const struct policy_input *in,
 
 	for (i = 0; i < n; i++) {
 		if (strcmp(rules[i].name, "size") == 0)
-			entry_setf(e, "Rule", "%s action=%s value=%llu limit=%llu",
-			    rules[i].name, list_action_name(rules[i].action),
+			entry_setf(e, "Rule",
+			    "%s action=%s value=%llu limit=%llu", rules[i].name, list_action_name(rules[i].action),
 			    in->size,
 			    (unsigned long long)in->list->size_limit);
 		else

@@ -18,7 +18,7 @@ struct head_input {
 	const struct site *site;
 	const struct list *list;
 	const char *id;         /* of the entry */
-	const char *message_id; /* with brackets: used where the header has none */
+	const char *message_id; /* with brackets: for a header without one */
 	int64_t date;           /* Created: likewise */
 	bool is_smtp;           /* came by LMTP: said in Received */
 };

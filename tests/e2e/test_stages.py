@@ -510,6 +510,17 @@ def test_pending_who_gets_no_posts():
         equal(got["dora@example.net"]["name"], "Dora D.")
 
 
+def test_pending_a_name_that_is_too_long():
+    with StageSite() as site:
+        site.set(BOB, "name=" + "\u00e9\\" * 2000)
+        ident = site.give("pending")
+        site.drain("pending")
+        got = {a: w for _, a, w in site.rcpt(ident)}
+        equal(sorted(got), [ANN, BOB])
+        assert "name" not in got[BOB], got
+        assert got[BOB]["verp"].startswith("bob=example.net="), got
+
+
 def chunks(n, *want):
     members = ["user%d@example.net" % i for i in range(n)]
     with StageSite(members=members) as site:
