@@ -16,9 +16,11 @@ import sys
 from email.header import decode_header, make_header
 
 sys.dont_write_bytecode = True
+from live_site import Journal  # noqa: E402
 from list_site import (DAY, DOMAIN, HOUR, ListSite, OWNER,  # noqa: E402
                        message)
-from septet_test import Skip, equal, main, read, wait_for  # noqa: E402
+from septet_test import (BIN, Envelope, Skip, equal,  # noqa: E402
+                         main, read, wait_for)
 
 DEV = "dev@" + DOMAIN
 ANN, BEN, EVE = "ann@example.net", "ben@example.net", "eve@example.com"
@@ -51,11 +53,12 @@ def site_with_list(members=(ANN, BEN), keys=None, **policy):
 class Lmtp:
     """A connection to a server of the site's own."""
 
-    def __init__(self, site):
+    def __init__(self, site, under=()):
         path = os.path.join(site.root, "lmtp")
         read_end, self.bell = os.pipe()
-        site.start("septet-lmtp", stdin=read_end,
-                   stderr=subprocess.DEVNULL)
+        site.processes.append(subprocess.Popen(
+            [*under, os.path.join(BIN, "septet-lmtp")], stdin=read_end,
+            stderr=subprocess.DEVNULL, env=site.env))
         os.close(read_end)
         wait_for("the server", lambda: os.path.exists(path))
         self.socket = socket.socket(socket.AF_UNIX)
@@ -137,6 +140,40 @@ def test_lmtp_refuses_nul_unknown_lists_and_what_it_cannot_read():
             equal(lmtp.say("RCPT TO:<%s>" % DEV)[:3], "451")
             os.rename(site.lists + ".gone", site.lists)
             equal(lmtp.say("RCPT TO:<%s>" % DEV)[:3], "250")
+
+
+def flushed(trace, of):
+    """What was done durably before a line that has `of`: short names."""
+    out = []
+    for line in trace.splitlines():
+        if of in line:
+            return out
+        m = re.match(r"\d+ +(fsync|syncfs|renameat2?)\((.*)", line)
+        if m and m.group(1) == "fsync":
+            path = re.search(r"<.*/spool/([^>]*)>", line)
+            out.append("fsync " + re.sub(r"/[0-9a-z.-]{12,}", "/ID",
+                                         path.group(1)) if path else "")
+        elif m:
+            out.append(m.group(1).rstrip("2"))
+    raise AssertionError("never said: " + of)
+
+
+def test_lmtp_says_250_only_when_durable():
+    if not shutil.which("strace") or subprocess.run(
+            ["strace", "-o", "/dev/null", "true"]).returncode != 0:
+        raise Skip("no strace")
+    for what in ("auto", "fsync"):
+        with lmtp_site(flush=what) as site:
+            site.create(members=[BEN])
+            trace = os.path.join(site.root, "trace")
+            with Lmtp(site, ["strace", "-y", "-s", "200", "-f", "-o", trace,
+                             "-e", "trace=fsync,fdatasync,syncfs,renameat,"
+                             "renameat2,sendto,sendmsg,write"]) as lmtp:
+                (reply,) = lmtp.post(message(), DEV)
+                equal(reply[:3], "250")
+            done = flushed(read(trace).decode("latin-1"), reply)
+            equal(done, ["fsync msg/ID", "fsync inbound/tmp/ID", "fsync msg",
+                         "renameat", "fsync inbound/new"], what)
 
 
 def test_lmtp_takes_xforward():
@@ -600,6 +637,25 @@ def test_how_an_answer_looks():
         (part,) = [p for p in answers[1].parsed.walk()
                    if p.get_content_type() == "text/rfc822-headers"]
         assert mark.decode() in part.get_payload(), part
+
+
+def test_only_command_composes_automatic_mail():
+    with site_with_list(size_action="reject", size_limit="1K") as site:
+        for to in ("dev-request", "dev-join", "dev-leave", "dev-confirm+x"):
+            ask(site, to=to, sender=EVE)
+        site.post(message(body=b"long\n" * 500))
+        site.post(message(EVE), EVE)
+        n = 0
+        for envelope, _, _ in Journal(site.path("journal")).look().values():
+            entry = Envelope(envelope)
+            if entry.trail["queue"] != "outbound":
+                continue
+            n += 1
+            equal(entry.get("Send-From"), "<>")
+            equal(entry.get("Role"), "notice")
+            equal(entry.trails[-2]["queue"], "command")
+        equal(n, sum(site.takers().values()))
+        equal(set(site.takers()), {ANN, EVE, OWNER})
 
 
 def test_a_null_sender_entry_that_fails_for_good_is_logged_and_buried():

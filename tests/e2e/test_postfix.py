@@ -20,8 +20,8 @@ import tempfile
 
 sys.dont_write_bytecode = True
 from live_site import LiveSite, end_with_parent, free_port  # noqa: E402
-from septet_test import (DOMAIN, PATIENCE, Skip, equal, main,  # noqa: E402
-                         names, put, read, wait_for)
+from septet_test import (DOMAIN, PATIENCE, Envelope, Skip,  # noqa: E402
+                         equal, main, names, put, read, wait_for)
 
 DEV = "dev@" + DOMAIN
 DROP = "drop@maildir.example.org"
@@ -63,7 +63,7 @@ relay_domains = {domain}
 transport_maps = texthash:{root}/septet, texthash:{root}/transport
 default_transport = smtp:[127.0.0.1]:{sink}
 relay_recipient_maps = texthash:{root}/septet
-lmtp_destination_recipient_limit = 50
+lmtp_send_xforward_command = yes
 smtpd_relay_restrictions = permit_mynetworks, reject_unauth_destination
 smtpd_recipient_restrictions =
     reject_unlisted_recipient, permit_mynetworks, reject
@@ -352,6 +352,10 @@ def test_smtp_in_and_out_with_verp_senders():
                            ), data
     equal(data.partition(b"\n\n")[2], body)
     equal(w.postfix.bounces(), [])
+    # XFORWARD has said who Postfix had it from.
+    (client,) = {Envelope(e).get("Client") for e, _, _ in
+                 w.site.finished.look().values()}
+    assert re.match(r"127\.0\.0\.1 .*proto=ESMTP\b", client), client
 
 
 def test_dead_addresses_come_back_and_score_the_right_member():
