@@ -129,6 +129,35 @@ sweep_tmp(struct spool *s, const struct strv *queues, const char *queue,
 	return 0;
 }
 
+/* Lock files of owners that died before they had a folder, or after.  By age,
+ * since a new one stands there for an instant before it is locked. */
+static int
+sweep_locks(struct spool *s, const struct strv *queues, int64_t age_ms,
+    struct recover_count *count)
+{
+	const size_t n = strlen(s->host);
+	struct strv names = {0};
+	const char *name;
+	int64_t age;
+	size_t i;
+
+	if (spool_names(s->run_dir, ".", &names) == -1)
+		return -1;
+	for (i = 0; i < names.n; i++) {
+		name = names.items[i];
+		if (strncmp(name, s->host, n) != 0 || name[n] != '.' ||
+		    strchr(name + n + 1, '.') == NULL ||
+		    ctime_age(s->run_dir, name, &age) == -1 || age <= age_ms ||
+		    lock_is_free(s->run_dir, name) != 1 ||
+		    has_claims(s, queues, name))
+			continue;
+		if (spool_remove(s->run_dir, name) == 0)
+			count->swept++;
+	}
+	strv_free(&names);
+	return 0;
+}
+
 /* Minutes of the past that are empty. */
 static void
 sweep_minutes(struct spool *s, const char *queue)
@@ -352,6 +381,8 @@ recover_sweep(struct spool *s, const struct strv *queues, int64_t age_ms,
 			return -1;
 		sweep_minutes(s, queues->items[i]);
 	}
+	if (sweep_locks(s, queues, age_ms, count) == -1)
+		return -1;
 	rc = has_unknown_queue(s, queues);
 	if (rc == 1)
 		errno = ENOTSUP;
