@@ -65,6 +65,17 @@ $(BUILD)/obj/%.o: %.c
 	@echo "  CC    $<"
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
+# What is compiled in; an object that holds it is made anew when it changes, so
+# that "make && make install PREFIX=/usr" is a whole installation.
+PATHS := $(VERSION) $(PREFIX) $(SYSCONFDIR)
+PATH_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(shell grep -ls \
+	'SEPTET_LIBEXEC\|SEPTET_DATADIR\|SEPTET_SITE_FILE\|SEPTET_VERSION' \
+	common/*/*.c runners/*/*.c))
+$(BUILD)/paths: FORCE
+	@mkdir -p $(@D)
+	@echo '$(PATHS)' | cmp -s - $@ || echo '$(PATHS)' > $@
+$(PATH_OBJ): $(BUILD)/paths
+
 define program_rule
 $(BUILD)/bin/$(call PROGRAM,$(1)): $$(patsubst %.c,$(BUILD)/obj/%.o,$$(sort $$(wildcard runners/$(1)/*.c))) $(LIB)
 	@mkdir -p $$(@D)
@@ -115,6 +126,8 @@ install: all
 	    install -m 644 $$p $(DESTDIR)$(PREFIX)/share/man/man$${p##*.}/ || exit 1; done
 	cp -R config/. $(DESTDIR)$(PREFIX)/share/septet/
 	rm -f $(DESTDIR)$(PREFIX)/share/septet/*.[57]
+	sed 's,@LIBEXEC@,$(PREFIX)/lib/septet,g; s,@SYSCONFDIR@,$(SYSCONFDIR),g' \
+	    config/septet.service > $(DESTDIR)$(PREFIX)/share/septet/septet.service
 	cp -R spool-layout README.md LICENSE $(DESTDIR)$(PREFIX)/share/doc/septet/
 
 clean:
@@ -122,5 +135,7 @@ clean:
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
-.PHONY: all tests check bench lint format install clean
+FORCE:
+
+.PHONY: FORCE all tests check bench lint format install clean
 .SECONDARY:
