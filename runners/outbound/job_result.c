@@ -122,9 +122,11 @@ job_flush(struct job *j)
 		else
 			done++;
 	}
-	memmove(j->marks, j->marks + done,
-	    (j->n_marks - done) * sizeof *j->marks);
 	j->n_marks -= done;
+	/* There may be no marks at all, where all were deferred. */
+	if (j->n_marks > 0)
+		memmove(j->marks, j->marks + done,
+		    j->n_marks * sizeof *j->marks);
 	return j->trouble == 0 ? 0 : -1;
 }
 
