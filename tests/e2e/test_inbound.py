@@ -548,7 +548,7 @@ def test_a_message_that_is_a_link_is_buried():
         os.unlink(site.path("msg", ident))
         os.symlink("/etc/hostname", site.path("msg", ident))
         site.drain("inbound")
-        buried(site, "no file that can be read")
+        buried(site, "is no regular file")
 
 
 def test_an_entry_by_a_shell_script():
