@@ -113,7 +113,9 @@ end(struct runner *r)
 void
 runner_leave(struct runner *r, int code)
 {
-	/* No clean-up: what is claimed is recovered from outside. */
+	/* No clean-up: what is claimed is recovered from outside.  But what is
+	 * in nobody's way is not to be taken for a crash's cause. */
+	runner_put_back_suspect(r);
 	runner_publish(r);
 	exit(code);
 }
@@ -135,16 +137,36 @@ pause_for_trouble(struct runner *r)
 	return false;
 }
 
+/* Is it, more likely than not, about this one entry: a bad sector, a part or a
+ * store that is no such?  Nobody else has to wait for that. */
+static bool
+is_entry_trouble(int error)
+{
+	return error == EIO || error == EUCLEAN || error == EBADMSG ||
+	    error == EPROTO || error == EINVAL || error == ELOOP;
+}
+
 static void
 handle_one(struct runner *r, struct entry *e)
 {
+	int saved;
+
 	if (r->def->handle(r, e) == 0)
 		return;
-	/* Logged when it is put back.  A child's ID that would be too long is
-	 * the entry's trouble, not the host's: it is buried. */
-	if (errno != ENAMETOOLONG)
+	saved = errno;
+	/* A child's ID that would be too long is the entry's trouble, not the
+	 * host's: it is buried. */
+	if (errno == ENAMETOOLONG) {
+		entry_abandon(e, errno);
+	} else if (is_entry_trouble(errno)) {
+		entry_start_over(e);
+		errno = saved;
+		runner_defer_error(r, e, "trouble");
+	} else {
+		/* Logged when it is put back. */
 		r->is_troubled = true;
-	entry_abandon(e, errno);
+		entry_abandon(e, saved);
+	}
 }
 
 /* Claim up to a batch, handle and settle it: entries settled, 0 none was
@@ -217,9 +239,8 @@ drain(struct runner *r, bool *is_ended)
 	return n == 0;
 }
 
-/* The process ends: what is claimed goes back. */
-static void
-put_back_suspect(struct runner *r)
+void
+runner_put_back_suspect(struct runner *r)
 {
 	if (r->suspect == NULL)
 		return;
@@ -245,7 +266,7 @@ serve(struct runner *r)
 		}
 		runner_publish(r);
 	}
-	put_back_suspect(r);
+	runner_put_back_suspect(r);
 	return EXIT_OK;
 }
 
@@ -262,7 +283,7 @@ drain_once(struct runner *r)
 		while (n != -1 && (n = one_batch(r)) > 0)
 			;
 	} while (n == 0 && r->settled != before);
-	put_back_suspect(r);
+	runner_put_back_suspect(r);
 	return n == -1 ? EXIT_TEMPORARY : EXIT_OK;
 }
 

@@ -19,6 +19,9 @@
 #include "common/spool/backoff.h"
 #include "common/system/fsutil.h"
 
+/* Names passed over in one look, before it is the host's trouble after all. */
+#define SKIPS_MAX 16
+
 void *
 runner_data(const struct runner *r)
 {
@@ -228,9 +231,42 @@ runner_trouble(struct runner *r, const char *what, int error)
 	}
 }
 
+/* Is it trouble of this host, and not of one file? */
+static bool
+is_host_trouble(int error)
+{
+	switch (error) {
+	case ENOSPC:
+	case EDQUOT:
+	case EROFS:
+	case ENOMEM:
+	case EMFILE:
+	case ENFILE:
+	case ENODEV:
+	case ESTALE:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Trouble with one name: the others need not wait for it, but the look ends as
+ * one in trouble.  0 look at the next, -1. */
+static int
+pass_over(struct runner *r, const char *name, int error)
+{
+	runner_trouble(r, name, error);
+	errno = error;
+	if (is_host_trouble(error) || ++r->skipped > SKIPS_MAX)
+		return -1;
+	r->is_troubled = false;
+	return 0;
+}
+
 void
 runner_look_again(struct runner *r)
 {
+	r->skipped = 0;
 	spool_scan_close(&r->scan);
 	r->place = SPOOL_LATER;
 }
@@ -250,15 +286,13 @@ adopt(struct runner *r, const char *name, struct entry **e)
 	if (rc != -1)
 		return rc;
 	saved = errno;
-	runner_trouble(r, entry_bare_name(name), errno);
 	if (entry_bare_release(r->spool, name) == -1) {
 		/* Neither here nor there: recovery knows what to do. */
 		log_error("queue=%s file=\"%s\" cannot be put back: %s",
 		    r->queue->name, entry_bare_name(name), strerror(errno));
 		runner_leave(r, EXIT_TEMPORARY);
 	}
-	errno = saved;
-	return -1;
+	return pass_over(r, entry_bare_name(name), saved);
 }
 
 /* Claim one name: 1 and *e, 0 look at the next, -1 trouble. */
@@ -295,8 +329,7 @@ claim(struct runner *r, const char *folder, const char *name,
 			    r->queue->name, name, strerror(errno));
 			break;
 		}
-		runner_trouble(r, name, errno);
-		rc = -1;
+		rc = pass_over(r, name, errno);
 		break;
 	}
 	sbuf_free(&why);
@@ -308,8 +341,13 @@ claim(struct runner *r, const char *folder, const char *name,
 static int
 next_place(struct runner *r)
 {
-	if (r->place == SPOOL_HELD)
+	if (r->place == SPOOL_HELD && r->skipped == 0)
 		return 0;
+	if (r->place == SPOOL_HELD) {
+		r->is_troubled = true;
+		errno = EIO;
+		return -1;
+	}
 	r->scan = spool_scan_open(r->spool, r->queue->name, r->place,
 	    clock_ms());
 	if (r->scan == NULL) {

@@ -23,6 +23,7 @@ struct runner {
 	struct entry *suspect;  /* claimed, waits until the batch is settled */
 	bool is_rung;
 	bool is_troubled;
+	unsigned skipped; /* names passed over for trouble in this look */
 	int64_t pause;
 	/* status */
 	int64_t started;
@@ -42,6 +43,8 @@ void runner_publish(struct runner *r);
 /* Note trouble of this host with an entry or the spool: logged, shown in the
  * status, and the loop pauses. */
 void runner_trouble(struct runner *r, const char *what, int error);
+/* The process ends: what is claimed and waits goes back. */
+void runner_put_back_suspect(struct runner *r);
 /* End the process at once. */
 void runner_leave(struct runner *r, int code) __attribute__((noreturn));
 

@@ -477,19 +477,39 @@ entry_is_ours(const struct entry *e)
 	return st.st_ino == e->inode;
 }
 
-void
-entry_free(struct entry **e)
+static void
+free_children(struct entry *e)
 {
 	struct child *c, *next;
 
-	if (*e == NULL)
-		return;
-	for (c = (*e)->children; c != NULL; c = next) {
+	for (c = e->children; c != NULL; c = next) {
 		next = c->next;
 		sbuf_free(&c->fields);
 		staged_free(&c->staged);
 		free(c);
 	}
+	e->children = NULL;
+	e->n_children = 0;
+}
+
+void
+entry_start_over(struct entry *e)
+{
+	entry_unstage(e);
+	free_children(e);
+	staged_free(&e->staged);
+	sbuf_free(&e->fields);
+	e->has_head = e->has_outcome = e->is_flush_needed = false;
+	e->failed = 0;
+	e->due = 0;
+}
+
+void
+entry_free(struct entry **e)
+{
+	if (*e == NULL)
+		return;
+	free_children(*e);
 	io_close(&(*e)->fd);
 	envelope_free(&(*e)->env);
 	sbuf_free(&(*e)->fields);

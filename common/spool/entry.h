@@ -129,6 +129,9 @@ bool entry_has_outcome(const struct entry *e);
  * the entry. */
 void entry_abandon(struct entry *e, int error);
 
+/* Forget all that was said and staged in this hop. */
+void entry_start_over(struct entry *e);
+
 enum entry_state {
 	ENTRY_OPEN,             /* nothing decided */
 	ENTRY_MOVED,            /* all done */
