@@ -36,10 +36,10 @@ sbuf_reserve(struct sbuf *s, size_t n)
 void
 sbuf_add(struct sbuf *s, const void *bytes, size_t n)
 {
-	if (n == 0)
-		return;
+	/* Nothing appended is a string, too: data is not NULL afterwards. */
 	sbuf_reserve(s, n);
-	memcpy(s->data + s->len, bytes, n);
+	if (n > 0)
+		memcpy(s->data + s->len, bytes, n);
 	s->len += n;
 	s->data[s->len] = '\0';
 }

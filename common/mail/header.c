@@ -110,7 +110,7 @@ header_value(const struct header_field *field, struct sbuf *out)
 {
 	const char *p = field->value, *end = p + field->value_len;
 
-	sbuf_truncate(out, 0);
+	sbuf_set(out, "");
 	while (p < end && is_space(*p))
 		p++;
 	while (end > p && is_space(end[-1]))

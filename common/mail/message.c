@@ -145,7 +145,8 @@ is_from(const char *block, size_t len, const char *local)
 		return false;
 	}
 	bracket = strrchr(sbuf_str(&from), '<');
-	p = header_skip_cfws(bracket != NULL ? bracket + 1 : from.data);
+	p = header_skip_cfws(bracket != NULL ? bracket + 1 :
+	    sbuf_str(&from));
 	if (*p == '"')
 		p++;
 	is_it = strncasecmp(p, local, n) == 0 &&

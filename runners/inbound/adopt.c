@@ -117,7 +117,7 @@ find_sender(struct adoption *a, const char *mbox, size_t n)
 	}
 	if (a->sender.len == 0 && header_get(a->start.data, a->body,
 	    "Return-Path", 0, &path) == 1) {
-		word = header_skip_cfws(path.data);
+		word = header_skip_cfws(sbuf_str(&path));
 		take_sender(a, word, strcspn(word, " \t"));
 	}
 	sbuf_free(&path);
