@@ -459,7 +459,8 @@ crash_hop(const struct crash_scenario *s)
 		return;
 	rc = crash_handle(queue, s->place, s->stage);
 	/* Who got an error and lives on tries again, in the same process. */
-	if (crash_seam()->mode == FAIL && rc == 0)
+	if (rc == 0 && (crash_seam()->mode == FAIL ||
+	    crash_seam()->mode == FAIL_TWO))
 		rc = crash_handle(queue, s->place, s->stage);
 	if (rc == 0)
 		spool_disown(crash_spool());

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -14,6 +15,13 @@
 
 static struct crash_seam *seam;
 
+/* How many calls from the one on are concerned? */
+static int
+reach(enum crash_mode mode)
+{
+	return mode == FAIL_ON ? INT_MAX : mode == FAIL_TWO ? 2 : 1;
+}
+
 /* Is this call to fail?  Dies where it is the last. */
 static bool
 is_faulty(bool is_write)
@@ -22,12 +30,12 @@ is_faulty(bool is_write)
 
 	if (n == seam->at)
 		seam->is_write = is_write;
-	if (seam->mode == FAIL_ON ? n < seam->at : n != seam->at)
+	if (seam->at < 1 || n < seam->at || n - seam->at >= reach(seam->mode))
 		return false;
 	if (seam->mode == KILL)
 		(void)kill(getpid(), SIGKILL);
 	errno = seam->error;
-	return seam->mode == FAIL || seam->mode == FAIL_ON;
+	return seam->mode >= FAIL;
 }
 
 static int

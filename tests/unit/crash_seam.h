@@ -7,9 +7,9 @@
 
 #include <stdbool.h>
 
-/* FAIL: this call; FAIL_ON: this and all after it.  TEAR: killed in the middle
- * of a write. */
-enum crash_mode { COUNT, KILL, TEAR, FAIL, FAIL_ON };
+/* FAIL: this call; FAIL_TWO: this and the next, by which it might be undone;
+ * FAIL_ON: this and all after it.  TEAR: killed in the middle of a write. */
+enum crash_mode { COUNT, KILL, TEAR, FAIL, FAIL_TWO, FAIL_ON };
 
 /* Shared with the process that is killed. */
 struct crash_seam {

@@ -332,7 +332,7 @@ START_TEST(test_errors_at_every_call)
 	const struct crash_scenario *s = crash_scenario(_i);
 
 	fail_each(s, FAIL, ENOSPC);
-	fail_each(s, FAIL, EIO);
+	fail_each(s, FAIL_TWO, EIO);
 	fail_each(s, FAIL_ON, ENOSPC);
 	printf("crash: %s: %lu failing calls\n", s->name, points);
 }
@@ -345,7 +345,7 @@ START_TEST(test_errors_in_recovery)
 	bool is_done = false, is_last;
 	int at, k;
 
-	for (at = 1; !is_done; at += 2) {
+	for (at = 1; !is_done; at += 3) {
 		is_last = false;
 		for (k = 1; !is_last; k++) {
 			begin(s, "killed", at);
