@@ -283,8 +283,9 @@ judge_envelope(struct entry *e, const struct sbuf *bytes, struct sbuf *why)
 }
 
 /* No entry at all: inbound takes it in as a message, elsewhere it is buried.
- * It gets a name that no later file of the same name can have, and that recovery
- * never takes for an entry's: in one step, unless its name is an ID's. */
+ * It gets a name that no later file of the same name can have, and that
+ * recovery never takes for an entry's: in one step, unless its name is an
+ * ID's. */
 static enum entry_claim
 claim_bare(struct spool *s, const char *from, const char *name,
     struct sbuf *why)

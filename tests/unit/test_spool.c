@@ -518,6 +518,129 @@ START_TEST(test_failed_flush_undoes_the_hop)
 }
 END_TEST
 
+/* Taken, and the owner died before he claimed it: what it ends in is not his
+ * decision, whatever it says. */
+START_TEST(test_recovery_trusts_no_other_block)
+{
+	struct recover_count count = {0};
+	struct sbuf from = {0}, to = {0};
+	char id[ID_SIZE];
+	struct entry *e;
+
+	post(id, "auth");
+	ck_assert_int_eq(spool_own(spool, "auth", "auth1"), 0);
+	e = claim(id);
+	entry_forward(e, "accept", "outbound");
+	ck_assert_int_eq(spool_commit(spool, &e, 1), 0);
+	entry_free(&e);
+	spool_disown(spool);
+
+	ck_assert_int_eq(spool_own(spool, "auth", "auth1"), 0);
+	sbuf_printf(&from, "outbound/new/%s", id);
+	sbuf_printf(&to, "auth/cur/%s/%s", spool_owner(spool), id);
+	ck_assert_int_eq(renameat(spool_dir(spool), from.data,
+	    spool_dir(spool), to.data), 0);
+	abandon_owner();
+	ck_assert_int_eq(recover_queue(spool, "auth", NULL, NULL, &count), 0);
+	ck_assert_uint_eq(count.finished, 0);
+	ck_assert_uint_eq(count.returned, 1);
+	ck_assert(is_there("auth/new/", id));
+	ck_assert(!is_there("outbound/new/", id));
+	sbuf_free(&from);
+	sbuf_free(&to);
+}
+END_TEST
+
+/* A held entry that a verdict decided, whose staged head is lost with the
+ * power, waits for the next verdict: it is not judged from the start. */
+START_TEST(test_voided_verdict_goes_back_to_held)
+{
+	struct recover_count count = {0};
+	struct io_ops ops = *io_system_ops();
+	struct sbuf head = {0}, torn = {0}, why = {0};
+	char id[ID_SIZE];
+	struct entry *e;
+
+	post(id, "auth");
+	ck_assert_int_eq(spool_own(spool, "auth", "auth1"), 0);
+	e = claim(id);
+	entry_hold(e);
+	ck_assert_int_eq(spool_commit(spool, &e, 1), 0);
+	entry_free(&e);
+	ck_assert_int_eq(entry_claim(spool, SPOOL_HELD, "", id, &e, &why),
+	    ENTRY_CLAIMED);
+	sbuf_adds(&head, "X-New: 1\n\n");
+	ck_assert_int_eq(entry_stage_head(e, &head), 0);
+	entry_forward(e, "accept", "outbound");
+	fail_at = 1;
+	fail_errno = EIO;
+	seen = 0;
+	ops.renameat2 = failing_renameat2;
+	io_set_ops(&ops);
+	ck_assert_int_eq(spool_commit(spool, &e, 1), -1);
+	io_set_ops(NULL);
+	entry_free(&e);
+	sbuf_printf(&torn, "auth/tmp/%s+%s+2+head", id, spool_owner(spool));
+	ck_assert_int_eq(unlinkat(spool_dir(spool), torn.data, 0), 0);
+	abandon_owner();
+	ck_assert_int_eq(recover_queue(spool, "auth", NULL, NULL, &count), 0);
+	ck_assert_uint_eq(count.voided, 1);
+	ck_assert(is_there("auth/held/", id));
+	sbuf_free(&head);
+	sbuf_free(&torn);
+	sbuf_free(&why);
+}
+END_TEST
+
+/* What is buried for its envelope keeps its message through the sweep. */
+START_TEST(test_malformed_keeps_its_message)
+{
+	struct recover_count count = {0};
+	struct strv queues = {0};
+	struct sbuf why = {0}, path = {0}, text = {0};
+	struct spool_scan *scan;
+	const char *name, *folder;
+	char id[ID_SIZE];
+	struct entry *e;
+	int fd, found = 0;
+
+	post(id, "auth");
+	sbuf_printf(&path, "auth/new/%s", id);
+	fd = openat(spool_dir(spool), path.data, O_WRONLY);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(ftruncate(fd, 40), 0);
+	close(fd);
+	ck_assert_int_eq(spool_own(spool, "auth", "auth1"), 0);
+	ck_assert_int_eq(entry_claim(spool, SPOOL_NEW, "", id, &e, &why),
+	    ENTRY_SETTLED);
+	ck_assert_ptr_nonnull(strstr(why.data, "malformed"));
+	spool_disown(spool);
+	strv_add(&queues, "inbound");
+	strv_add(&queues, "auth");
+	strv_add(&queues, "moderation");
+	strv_add(&queues, "outbound");
+	ck_assert_int_eq(recover_sweep(spool, &queues, -1000, &count), 0);
+	ck_assert(!is_there("msg/", id));
+	scan = spool_scan_open(spool, "auth", SPOOL_DEAD, 0);
+	while (spool_scan_next(scan, &name, &folder) == 1) {
+		if (!id_is_valid(name))
+			continue;
+		found++;
+		sbuf_truncate(&path, 0);
+		sbuf_printf(&path, "msg/%s", name);
+		ck_assert_int_eq(fs_read(spool_dir(spool), path.data, 1000,
+		    &text), 0);
+	}
+	spool_scan_close(&scan);
+	ck_assert_int_eq(found, 1);
+	ck_assert_str_eq(text.data, "Subject: x\n\nbody\n");
+	sbuf_free(&why);
+	sbuf_free(&path);
+	sbuf_free(&text);
+	strv_free(&queues);
+}
+END_TEST
+
 /* A sealed block whose staged file is torn (power loss) is void. */
 START_TEST(test_recovery_voids_torn_stage)
 {
@@ -668,6 +791,9 @@ main(void)
 	tcase_add_test(tc, test_recovery_finishes_moves);
 	tcase_add_test(tc, test_failed_flush_undoes_the_hop);
 	tcase_add_test(tc, test_recovery_voids_torn_stage);
+	tcase_add_test(tc, test_recovery_trusts_no_other_block);
+	tcase_add_test(tc, test_voided_verdict_goes_back_to_held);
+	tcase_add_test(tc, test_malformed_keeps_its_message);
 	tcase_add_test(tc, test_bare_in_other_queue_is_kept);
 	tcase_add_test(tc, test_fenced_owner_does_nothing);
 	tcase_add_test(tc, test_sweep_keeps_what_lives);
