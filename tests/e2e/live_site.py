@@ -23,9 +23,8 @@ import threading
 import time
 import zlib
 
-from septet_test import (BIN, DOMAIN, MAGIC, PARTS, PATIENCE, PLACES, ROOT,
-                         STAGES, Envelope, Site, Skip, names, put, read,
-                         wait_for)
+from septet_test import (BIN, DOMAIN, PARTS, PATIENCE, PLACES, ROOT, STAGES,
+                         Envelope, Site, Skip, names, put, read, wait_for)
 
 SANITIZED = bool(os.environ.get("SEPTET_SANITIZED"))
 QUIET = ["inbound", "auth", "moderation", "pending", "bounce", "command",

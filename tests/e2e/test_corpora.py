@@ -127,6 +127,7 @@ def account_others(site, by_id, bad):
 
 
 def test_every_message_at_every_member_as_it_was_posted():
+    corpora()
     with tempfile.TemporaryDirectory() as folder, LiveSite() as site:
         mail = posts(folder)
         posters = sorted({a.lower() for sender, authors, _ in mail

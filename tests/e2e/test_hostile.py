@@ -285,7 +285,8 @@ def shapes():
     nested = "".join("Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n"
                      % (n, n) for n in range(2000))
     yield from ["", "\n", "\n\n", "x", "From", "From: x", "From x\n", "From \n",
-                " \n", "\t: x\n\n", ": x\n\n", "no colon\n\nx\n", "\r", "\r\r\n",
+                " \n", "\t: x\n\n", ": x\n\n", "no colon\n\nx\n", "\r",
+                "\r\r\n",
                 "Subject: a\rb\n\nx\ry\n", "\0", "\ufeffFrom: x\n\n",
                 "X: %s\n\n" % ("y" * 999999), "Z:\n" * 70000 + "\n",
                 "Y: y\n" * 300000 + "\n", nested, "Received: x\n" * 101 + "\n",

@@ -36,6 +36,10 @@ START_TEST(test_empty)
 	ck_assert_str_eq(sbuf_str(&s), "");
 	sbuf_truncate(&s, 0);
 	sbuf_add(&s, "x", 0);
+	ck_assert_str_eq(s.data, "");
+	sbuf_free(&s);
+	sbuf_set(&s, "");
+	ck_assert_str_eq(s.data, "");
 	sbuf_adds(&s, "");
 	ck_assert_str_eq(sbuf_str(&s), "");
 	ck_assert_uint_eq(s.len, 0);
