@@ -52,17 +52,18 @@ FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 # make V=1 shows the commands.
 V ?= 0
 Q := $(if $(filter 1,$(V)),,@)
+SAY := $(if $(findstring s,$(firstword -$(MAKEFLAGS))),@:,@echo)
 
 all: $(BINARIES)
 
 $(LIB): $(COMMON_OBJ)
 	@rm -f $@
-	@echo "  AR    $@"
+	$(SAY) "  AR    $@"
 	$(Q)$(AR) rcs $@ $^
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	@echo "  CC    $<"
+	$(SAY) "  CC    $<"
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
 # What is compiled in; an object that holds it is made anew when it changes, so
@@ -79,7 +80,7 @@ $(PATH_OBJ): $(BUILD)/paths
 define program_rule
 $(BUILD)/bin/$(call PROGRAM,$(1)): $$(patsubst %.c,$(BUILD)/obj/%.o,$$(sort $$(wildcard runners/$(1)/*.c))) $(LIB)
 	@mkdir -p $$(@D)
-	@echo "  LINK  $$@"
+	$(SAY) "  LINK  $$@"
 	$(Q)$$(CC) $$(LDFLAGS_ALL) -o $$@ $$^ $$(LIBS)
 endef
 $(foreach r,$(RUNNERS),$(eval $(call program_rule,$(r))))
@@ -102,7 +103,7 @@ check: all tests
 
 $(BUILD)/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
-	@echo "  LINK  $@"
+	$(SAY) "  LINK  $@"
 	$(Q)$(CC) -D_GNU_SOURCE -std=c11 $(OPT) $(WARN) $(SANITIZE) -o $@ $<
 
 bench: all $(BUILD)/bench/sink $(BUILD)/bench/post

@@ -24,6 +24,9 @@ fail(struct entry *e)
 	return -1;
 }
 
+static void add_field(struct sbuf *fields, const char *name, const char *fmt,
+    va_list ap) __attribute__((format(printf, 3, 0)));
+
 static void
 add_field(struct sbuf *fields, const char *name, const char *fmt, va_list ap)
 {
