@@ -137,8 +137,8 @@ pause_for_trouble(struct runner *r)
 	return false;
 }
 
-/* Is it, more likely than not, about this one entry: a bad sector, a part or a
- * store that is no such?  Nobody else has to wait for that. */
+/* May it be about this one entry: a bad sector, a part or a store that is no
+ * such?  Where that is so twice running, nobody else has to wait for it. */
 static bool
 is_entry_trouble(int error)
 {
@@ -158,13 +158,15 @@ handle_one(struct runner *r, struct entry *e)
 	 * host's: it is buried. */
 	if (errno == ENAMETOOLONG) {
 		entry_abandon(e, errno);
-	} else if (is_entry_trouble(errno)) {
+	} else if (is_entry_trouble(errno) &&
+	    strcmp(r->troubled, entry_id(e)) == 0) {
 		entry_start_over(e);
 		errno = saved;
 		runner_defer_error(r, e, "trouble");
 	} else {
-		/* Logged when it is put back. */
+		/* Logged when it is put back, and the first to come again. */
 		r->is_troubled = true;
+		snprintf(r->troubled, sizeof(r->troubled), "%s", entry_id(e));
 		entry_abandon(e, saved);
 	}
 }

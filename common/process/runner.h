@@ -29,8 +29,9 @@ struct runner_def {
 	void *(*init)(struct runner *r);
 	/* Give the entry exactly one outcome and return 0; or -1 with errno for
 	 * trouble of this host (disk, memory, store): the entry is released and
-	 * the runner pauses, then tries again.  What may be about this entry
-	 * alone (EIO, EINVAL ...) keeps nobody waiting: it is deferred. */
+	 * the runner pauses, then tries again.  The second time
+	 * for an entry, what may be about it alone (EIO, EINVAL ...) keeps
+	 * nobody waiting: it is deferred. */
 	int (*handle)(struct runner *r, struct entry *e);
 	/* At start and at each ring, before the queue is looked through; may be
 	 * NULL.  -1: trouble, errno. */

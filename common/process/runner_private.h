@@ -23,6 +23,7 @@ struct runner {
 	struct entry *suspect;  /* claimed, waits until the batch is settled */
 	bool is_rung;
 	bool is_troubled;
+	char troubled[ID_SIZE]; /* the entry whose handling failed last */
 	unsigned skipped; /* names passed over for trouble in this look */
 	int64_t pause;
 	/* status */
