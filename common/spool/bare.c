@@ -11,12 +11,46 @@
 #include "common/system/fsutil.h"
 #include "common/spool/private.h"
 
+/* Set before the name of a bare file that was in hand when its runner died,
+ * once for each time: "crash2+NAME". */
+static const char crash_word[] = "crash";
+
+unsigned
+spool_bare_crashes(const char *name)
+{
+	size_t n = strlen(crash_word);
+
+	if (strncmp(name, crash_word, n) != 0 || name[n] < '1' ||
+	    name[n] > '9' || name[n + 1] != SPOOL_MARK)
+		return 0;
+	return (unsigned)(name[n] - '0');
+}
+
 const char *
-entry_bare_name(const char *name)
+spool_bare_kept(const char *name)
 {
 	const char *mark = strchr(name, SPOOL_MARK);
 
 	return mark == NULL ? name : mark + 1;
+}
+
+const char *
+spool_bare_crashed(const char *kept, struct spool_path *p)
+{
+	unsigned n = spool_bare_crashes(kept);
+
+	if (n > 0)
+		kept = spool_bare_kept(kept);
+	return spool_path(p, "%s%u%c%.200s", crash_word, n < 9 ? n + 1 : 9,
+	    SPOOL_MARK, kept);
+}
+
+const char *
+entry_bare_name(const char *name)
+{
+	const char *kept = spool_bare_kept(name);
+
+	return spool_bare_crashes(kept) > 0 ? spool_bare_kept(kept) : kept;
 }
 
 static const char *
@@ -126,7 +160,7 @@ entry_bare_release(struct spool *s, const char *name)
 		return -1;
 	}
 	bare_path(s, name, &from);
-	if (spool_put_bare(s->dir, from.s, s->queue, entry_bare_name(name)) ==
+	if (spool_put_bare(s->dir, from.s, s->queue, spool_bare_kept(name)) ==
 	    0)
 		return 0;
 	if (errno != ENOENT)

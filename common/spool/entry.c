@@ -302,10 +302,16 @@ claim_bare(struct spool *s, const char *from, const char *name,
 		return got == 0 ? ENTRY_LOST : ENTRY_TROUBLE;
 	own = strrchr(to.s, '/') + 1;
 	sbuf_set(why, own);
-	if (s->stage != NULL &&
-	    strcmp(s->stage(s->ctx, s->queue), "inbound") == 0)
+	if (spool_bare_crashes(name) >= ENTRY_CLAIMS_MAX) {
+		sbuf_truncate(why, 0);
+		sbuf_printf(why, "poison: taken up %u times, and the runner "
+		    "died each time", spool_bare_crashes(name));
+	} else if (s->stage != NULL &&
+	    strcmp(s->stage(s->ctx, s->queue), "inbound") == 0) {
 		return ENTRY_BARE;
-	sbuf_set(why, "foreign: not an entry");
+	} else {
+		sbuf_set(why, "foreign: not an entry");
+	}
 	if (entry_bare_bury(s, own, why->data, id) == 0)
 		return ENTRY_SETTLED;
 	saved = errno;

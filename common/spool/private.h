@@ -172,6 +172,14 @@ struct child {
 	struct staged_list staged;
 };
 
+/* Of a bare file's name in new/: how often it was in hand when its runner
+ * died. */
+unsigned spool_bare_crashes(const char *name);
+/* The name in new/ of a claimed bare file, N+NAME; and the one that it gets
+ * when that claim's runner died. */
+const char *spool_bare_kept(const char *name);
+const char *spool_bare_crashed(const char *kept, struct spool_path *p);
+
 /* Path of the claimed envelope. */
 const char *entry_path(const struct entry *e, struct spool_path *p);
 /* spool_draft_seal with another exit than accept. */

@@ -295,13 +295,15 @@ static void
 recover_bare(struct recovery *r, const char *name)
 {
 	const char *plain = entry_bare_name(name);
-	struct spool_path from;
+	struct spool_path from, crashed;
 	struct leftover l;
 
 	if (parse_name(name, &l))
 		return;
 	spool_path(&from, "%s/cur/%s/%s", r->queue, r->folder, name);
-	if (spool_put_bare(r->spool->dir, from.s, r->queue, plain) == 0) {
+	/* It has no envelope to count in, so its name does. */
+	spool_bare_crashed(spool_bare_kept(name), &crashed);
+	if (spool_put_bare(r->spool->dir, from.s, r->queue, crashed.s) == 0) {
 		r->count->returned++;
 		say(r, plain, "returned");
 	} else if (errno != ENOENT) {

@@ -179,7 +179,7 @@ def test_drain_takes_what_is_due():
                     os.path.join(site.lists, DEV, "list.yaml"))
         site.drain("auth")
         equal(site.where(), {"auth/later": 1})
-        site.drain("auth", SEPTET_CLOCK_OFFSET="120")
+        site.drain("auth", SEPTET_CLOCK_OFFSET="180")
         equal(site.one("moderation").id, ident)
 
 

@@ -718,6 +718,41 @@ START_TEST(test_bare_in_other_queue_is_kept)
 }
 END_TEST
 
+/* A file that kills inbound before it has an envelope is counted by name. */
+START_TEST(test_bare_poison_is_buried_after_three)
+{
+	static const char *const in_new[] = {"odd+name", "crash1+odd+name",
+		"crash2+odd+name", "crash3+odd+name"};
+	struct recover_count count;
+	struct sbuf why = {0};
+	struct entry *e;
+	int fd, i;
+
+	fd = openat(spool_dir(spool), "inbound/new/odd+name",
+	    O_WRONLY | O_CREAT, 0600);
+	ck_assert_int_ge(fd, 0);
+	close(fd);
+	for (i = 0; i < ENTRY_CLAIMS_MAX; i++) {
+		ck_assert_int_eq(spool_own(spool, "inbound", "inbound1"), 0);
+		ck_assert_int_eq(entry_claim(spool, SPOOL_NEW, "", in_new[i],
+		    &e, &why), ENTRY_BARE);
+		ck_assert_str_eq(entry_bare_name(why.data), "odd+name");
+		abandon_owner();
+		memset(&count, 0, sizeof(count));
+		ck_assert_int_eq(recover_queue(spool, "inbound", NULL, NULL,
+		    &count), 0);
+		ck_assert(is_there("inbound/new/", in_new[i + 1]));
+	}
+	ck_assert_int_eq(spool_own(spool, "inbound", "inbound1"), 0);
+	ck_assert_int_eq(entry_claim(spool, SPOOL_NEW, "", in_new[i], &e,
+	    &why), ENTRY_SETTLED);
+	ck_assert_ptr_nonnull(strstr(why.data, "poison"));
+	ck_assert_uint_eq(count_names("inbound", SPOOL_NEW), 0);
+	ck_assert_uint_eq(count_names("inbound", SPOOL_DEAD), 2);
+	sbuf_free(&why);
+}
+END_TEST
+
 START_TEST(test_fenced_owner_does_nothing)
 {
 	struct sbuf own = {0}, away = {0};
@@ -795,6 +830,7 @@ main(void)
 	tcase_add_test(tc, test_voided_verdict_goes_back_to_held);
 	tcase_add_test(tc, test_malformed_keeps_its_message);
 	tcase_add_test(tc, test_bare_in_other_queue_is_kept);
+	tcase_add_test(tc, test_bare_poison_is_buried_after_three);
 	tcase_add_test(tc, test_fenced_owner_does_nothing);
 	tcase_add_test(tc, test_sweep_keeps_what_lives);
 	suite_add_tcase(s, tc);
