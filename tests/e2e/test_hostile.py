@@ -380,10 +380,12 @@ def buried(site, queue):
         if "+" not in name:
             env = Envelope(read(site.path(queue, "dead", name)), name)
             source = words(env.get("Source") or "")
+            # The envelope is there before what it speaks of: then it is
+            # still on its way.
+            if "kept" in source and not os.path.lexists(
+                    site.path(queue, "dead", source["kept"])):
+                continue
             out[source.get("name", name)] = env.get("Error") or ""
-            if "kept" in source:
-                assert os.path.lexists(
-                    site.path(queue, "dead", source["kept"])), source
     return out
 
 
