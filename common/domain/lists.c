@@ -40,6 +40,8 @@ struct lists {
 	struct alias *aliases;
 	struct strv domains;    /* of all lists */
 	struct strv broken;     /* domains with a list that cannot be read */
+	struct strv broken_why; /* of each, the first such list's fault */
+	struct sbuf why;        /* of the last lists_resolve */
 	int64_t looked;         /* monotonic ms, 0 never */
 };
 
@@ -121,6 +123,7 @@ forget_aliases(struct lists *lists)
 	}
 	strv_free(&lists->domains);
 	strv_free(&lists->broken);
+	strv_free(&lists->broken_why);
 }
 
 void
@@ -135,6 +138,7 @@ lists_close(struct lists **lists)
 		forget_list(*lists, c);
 	}
 	forget_aliases(*lists);
+	sbuf_free(&(*lists)->why);
 	free(*lists);
 	*lists = NULL;
 }
@@ -350,6 +354,7 @@ static int
 look_at_all(struct lists *lists)
 {
 	struct strv names = {0};
+	struct sbuf why = {0};
 	const struct list *list;
 	int64_t now = clock_mono_ms();
 
@@ -364,16 +369,22 @@ look_at_all(struct lists *lists)
 	forget_gone(lists, &names);
 	for (size_t i = 0; i < names.n; i++) {
 		const char *domain = strrchr(names.items[i], '@') + 1;
-		int found = get_list(lists, names.items[i], &list, NULL);
+		int found;
 
+		sbuf_truncate(&why, 0);
+		found = get_list(lists, names.items[i], &list, &why);
 		if (found == 1) {
 			add_aliases(lists, list);
 		} else if (found == -1) {
 			add_once(&lists->domains, domain);
-			add_once(&lists->broken, domain);
+			if (!strv_has(&lists->broken, domain)) {
+				strv_add(&lists->broken, domain);
+				strv_add(&lists->broken_why, sbuf_str(&why));
+			}
 		}
 	}
 	strv_free(&names);
+	sbuf_free(&why);
 	/* 0 means never; a machine may be that young. */
 	lists->looked = now == 0 ? 1 : now;
 	return 0;
@@ -401,13 +412,14 @@ find_exact(struct lists *lists, const char *local, size_t n,
 	}
 	if (list_is_name(sbuf_str(&key))) {
 		sbuf_printf(&key, "@%s", domain);
-		found = get_list(lists, sbuf_str(&key), list, NULL);
+		found = get_list(lists, sbuf_str(&key), list, &lists->why);
 		if (found == 0) {
 			found = look_at_all(lists);
 			HASH_FIND_STR(lists->aliases, sbuf_str(&key), alias);
 		}
 		if (found == 0 && alias != NULL) {
-			found = get_list(lists, alias->name, list, NULL);
+			found = get_list(lists, alias->name, list,
+			    &lists->why);
 		}
 	}
 	sbuf_free(&key);
@@ -497,11 +509,17 @@ resolve_parts(struct lists *lists, const char *local, const char *domain,
 		match->role = ROLE_SITE_OWNER;
 		found = 1;
 	}
-	if (found == 0 && strv_has(&lists->broken, domain)) {
-		errno = EINVAL;
-		found = -1;
+	if (found != 0) {
+		return found;
 	}
-	return found;
+	for (size_t i = 0; i < lists->broken.n; i++) {
+		if (strcmp(lists->broken.items[i], domain) == 0) {
+			sbuf_set(&lists->why, lists->broken_why.items[i]);
+			errno = EINVAL;
+			return -1;
+		}
+	}
+	return 0;
 }
 
 /* The local part as it is meant: without quotes. */
@@ -531,6 +549,7 @@ lists_resolve(struct lists *lists, const char *address,
 	match->list = NULL;
 	match->role = ROLE_POST;
 	sbuf_truncate(&match->extension, 0);
+	sbuf_truncate(&lists->why, 0);
 	if (strcasecmp(address, "postmaster") == 0) {
 		match->role = ROLE_SITE_OWNER;
 		return 1;
@@ -544,6 +563,12 @@ lists_resolve(struct lists *lists, const char *address,
 	sbuf_free(&local);
 	sbuf_free(&domain);
 	return found;
+}
+
+const char *
+lists_why(const struct lists *lists)
+{
+	return sbuf_str(&lists->why);
 }
 
 void

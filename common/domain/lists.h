@@ -64,6 +64,10 @@ int lists_get(struct lists *lists, const char *name, const struct list **list,
 int lists_resolve(struct lists *lists, const char *address,
     struct lists_match *match) __attribute__((warn_unused_result));
 void lists_match_free(struct lists_match *match);
+/* Why the last lists_resolve was -1, for people: "FILE:LINE: what is wrong" of
+ * the list.yaml at fault; "" where errno says it all.  Valid until the next
+ * call that takes the struct lists. */
+const char *lists_why(const struct lists *lists);
 
 /* Names of all lists, sorted: what stands in the directory, readable or not.
  * -1 with errno. */

@@ -108,6 +108,7 @@ end(struct runner *r)
 	site_free(&r->site);
 	sbuf_free(&r->instance_name);
 	sbuf_free(&r->last_error);
+	strv_free(&r->warned);
 }
 
 void
@@ -210,6 +211,7 @@ look(struct runner *r)
 {
 	runner_look_again(r);
 	r->is_troubled = false;
+	r->is_error_new = false;
 	if (r->def->look == NULL || r->def->look(r) == 0)
 		return 0;
 	runner_trouble(r, "look", errno);

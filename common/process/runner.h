@@ -67,6 +67,9 @@ const char *runner_exit(const struct runner *r, const char *exit);
 void runner_defer(struct runner *r, struct entry *e, const char *why);
 /* The same for what failed with errno: "what: reason". */
 void runner_defer_error(struct runner *r, struct entry *e, const char *what);
+/* The same for a list that cannot be read, why as lists_why or lists_get say it
+ * (empty: errno): also logged, once a minute, and shown in the status. */
+void runner_defer_list(struct runner *r, struct entry *e, const char *why);
 /* The entry's header block, as entry_header has it: 1; 0 and the entry is
  * buried, since no later look will find it whole; -1 trouble. */
 int runner_header(struct runner *r, struct entry *e, struct sbuf *out,
@@ -99,7 +102,8 @@ void runner_look_again(struct runner *r);
 /* Settle a batch: commit, log one line each, count, free.  ENTRY_STUCK ends
  * the process.  0 all are moved, or -1: errno of one that is not. */
 int runner_settle(struct runner *r, struct entry **entries, size_t n);
-/* Publish the status file when a second has passed since the last. */
+/* Publish the status file when a second has passed since the last.  last_error
+ * stays until a batch that settles without trouble. */
 void runner_status(struct runner *r, const char *last_error);
 
 #endif

@@ -21,6 +21,9 @@
 
 /* Names passed over in one look, before it is the host's trouble after all. */
 #define SKIPS_MAX 16
+/* A list that cannot be read is told of this often, and so many of them. */
+#define WARN_EVERY (60 * 1000)
+#define WARNED_MAX 100
 
 void *
 runner_data(const struct runner *r)
@@ -126,6 +129,33 @@ runner_defer_error(struct runner *r, struct entry *e, const char *what)
 	sbuf_free(&why);
 }
 
+void
+runner_defer_list(struct runner *r, struct entry *e, const char *why)
+{
+	int64_t now = clock_mono_ms();
+	struct sbuf text = {0};
+
+	if (*why != '\0')
+		sbuf_adds(&text, why);
+	else
+		sbuf_printf(&text, "cannot look up lists: %s",
+		    strerror(errno));
+	if (now - r->warned_since >= WARN_EVERY) {
+		strv_free(&r->warned);
+		r->warned_since = now;
+	}
+	if (r->warned.n < WARNED_MAX && !strv_has(&r->warned, text.data)) {
+		strv_add(&r->warned, text.data);
+		log_warn("id=%s queue=%s mail waits for a list that cannot be "
+		    "read: %s", entry_id(e), r->queue->name, text.data);
+	}
+	/* Other lists' mail goes on meanwhile, and this is to be seen. */
+	runner_status(r, text.data);
+	r->error_kept = now + WARN_EVERY;
+	runner_defer(r, e, text.data);
+	sbuf_free(&text);
+}
+
 /* Is the message shorter than its header is said to be? */
 static bool
 is_cut_off(const struct entry *e)
@@ -188,7 +218,7 @@ runner_list(struct runner *r, struct entry *e, const struct list **list)
 	if (rc == 0)
 		entry_bury(e, "the list is gone");
 	else if (rc == -1)
-		runner_defer(r, e, why.len > 0 ? why.data : strerror(errno));
+		runner_defer_list(r, e, sbuf_str(&why));
 	sbuf_free(&why);
 	return rc == 1;
 }
@@ -215,6 +245,25 @@ runner_notice(struct runner *r, struct entry *e, const char *words)
 	return c;
 }
 
+static void
+note_error(struct runner *r)
+{
+	r->error_time = clock_ms();
+	r->error_kept = 0;
+	r->is_error_new = true;
+}
+
+/* A batch went well: what was wrong before it is over. */
+static void
+clear_error(struct runner *r)
+{
+	if (r->last_error.len > 0 && !r->is_error_new && !r->is_troubled &&
+	    r->skipped == 0 && clock_mono_ms() >= r->error_kept) {
+		sbuf_truncate(&r->last_error, 0);
+		r->is_changed = true;
+	}
+}
+
 void
 runner_trouble(struct runner *r, const char *what, int error)
 {
@@ -222,6 +271,7 @@ runner_trouble(struct runner *r, const char *what, int error)
 	    strerror(error));
 	sbuf_truncate(&r->last_error, 0);
 	sbuf_printf(&r->last_error, "%s: %s", what, strerror(error));
+	note_error(r);
 	r->is_troubled = true;
 	r->is_changed = true;
 	if (error == ESTALE) {
@@ -458,6 +508,9 @@ runner_settle(struct runner *r, struct entry **entries, size_t n)
 	}
 	if (is_stuck)
 		runner_leave(r, EXIT_TEMPORARY);
+	if (error == 0)
+		clear_error(r);
+	r->is_error_new = false;
 	errno = error;
 	return error == 0 ? 0 : -1;
 }
@@ -472,6 +525,7 @@ void
 runner_publish(struct runner *r)
 {
 	char started[CLOCK_RFC3339_SIZE], now[CLOCK_RFC3339_SIZE];
+	char at[CLOCK_RFC3339_SIZE];
 	struct sbuf text = {0}, path = {0};
 
 	if (!r->is_changed)
@@ -490,6 +544,10 @@ runner_publish(struct runner *r)
 	add_line(&text, "held", r->held);
 	add_line(&text, "buried", r->buried);
 	sbuf_printf(&text, "last-error: %s\n", sbuf_str(&r->last_error));
+	if (r->last_error.len > 0) {
+		clock_format(r->error_time, at);
+		sbuf_printf(&text, "last-error-at: %s\n", at);
+	}
 	sbuf_printf(&path, "%s/status/%s", r->queue->name, r->instance);
 	/* Only a report: where it cannot be written, work goes on. */
 	if (fs_replace_unsynced(spool_dir(r->spool), path.data, text.data,
@@ -505,6 +563,7 @@ runner_status(struct runner *r, const char *last_error)
 {
 	if (last_error != NULL) {
 		sbuf_set(&r->last_error, last_error);
+		note_error(r);
 		r->is_changed = true;
 	}
 	if (r->is_changed && clock_mono_ms() - r->published >= 1000)

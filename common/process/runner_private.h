@@ -37,6 +37,11 @@ struct runner {
 	unsigned long held;
 	unsigned long buried;
 	struct sbuf last_error;
+	int64_t error_time;     /* of last_error, clock_ms */
+	int64_t error_kept;     /* on the monotonic clock: not cleared before */
+	bool is_error_new;      /* it came with what is being settled */
+	struct strv warned;     /* of lists, since the minute began */
+	int64_t warned_since;   /* on the monotonic clock */
 };
 
 /* Write the status file now, where anything changed. */

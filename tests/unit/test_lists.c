@@ -208,19 +208,25 @@ END_TEST
 START_TEST(test_temporary)
 {
 	struct lists_match match = {0};
-	char elsewhere[300];
+	char elsewhere[300], place[400];
 
 	make_some();
 	write_list("bad@example.org", "addresses: [\n");
+	ck_assert_str_eq(lists_why(lists), "");
 	ck_assert_int_eq(lists_resolve(lists, "bad@example.org", &match), -1);
+	snprintf(place, sizeof(place), "%s/bad@example.org/list.yaml:", dir);
+	ck_assert_ptr_eq(strstr(lists_why(lists), place), lists_why(lists));
 	ck_assert_int_eq(lists_resolve(lists, "bad-owner@example.org", &match),
 	    -1);
+	ck_assert_ptr_eq(strstr(lists_why(lists), place), lists_why(lists));
 	/* It may have been an alias of the bad one. */
 	ck_assert_int_eq(lists_resolve(lists, "nobody@example.org", &match),
 	    -1);
 	ck_assert_int_eq(errno, EINVAL);
+	ck_assert_ptr_eq(strstr(lists_why(lists), place), lists_why(lists));
 	ck_assert_int_eq(lists_resolve(lists, "nobody@example.net", &match),
 	    0);
+	ck_assert_str_eq(lists_why(lists), "");
 	ck_assert_int_eq(lists_resolve(lists, "dev-owner@example.org",
 	    &match), 1);
 	ck_assert_int_eq(lists_resolve(lists, "postmaster@example.org",
@@ -229,6 +235,7 @@ START_TEST(test_temporary)
 	reopen();
 	ck_assert_int_eq(lists_resolve(lists, "bad@example.org", &match), -1);
 	ck_assert_int_eq(errno, ENOENT);
+	ck_assert_ptr_nonnull(strstr(lists_why(lists), "has no list.yaml"));
 	snprintf(elsewhere, sizeof(elsewhere), "%s.away", dir);
 	ck_assert_int_eq(rename(dir, elsewhere), 0);
 	reopen();
