@@ -136,8 +136,6 @@ static int
 find_recipients(struct runner *r, struct entry *e, const struct facts *f,
     struct strv *to)
 {
-	struct sbuf why = {0};
-
 	if (read_recipients(e, to) == 1)
 		return 1;
 	if (entry_has_outcome(e))
@@ -150,10 +148,7 @@ find_recipients(struct runner *r, struct entry *e, const struct facts *f,
 	} else if (errno == E2BIG) {
 		inbound_bury(e, "names more than 100 addresses of this site");
 	} else {
-		sbuf_printf(&why, "cannot look up its lists: %s",
-		    strerror(errno));
-		runner_defer(r, e, why.data);
-		sbuf_free(&why);
+		runner_defer_list(r, e, lists_why(runner_lists(r)));
 	}
 	return !entry_has_outcome(e);
 }
@@ -328,9 +323,7 @@ handle_for(struct runner *r, struct entry *e, const struct facts *f,
 
 	rc = lists_resolve(runner_lists(r), address, &match);
 	if (rc == -1) {
-		sbuf_printf(&why, "cannot look up <%s>: %s", address,
-		    strerror(errno));
-		runner_defer(r, e, why.data);
+		runner_defer_list(r, e, lists_why(runner_lists(r)));
 		rc = 0;
 	} else if (rc == 0) {
 		sbuf_printf(&why, "no such list or role: <%s>", address);

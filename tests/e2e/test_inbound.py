@@ -15,7 +15,7 @@ import sys
 
 sys.dont_write_bytecode = True
 from septet_test import (BIN, DOMAIN, Site, Skip, equal, main,  # noqa: E402
-                         names, read, words)
+                         names, read, wait_for, words)
 
 DEV = "dev@" + DOMAIN
 POST = (b"From: Ann <ann@example.net>\nTo: dev@lists.example.org\n"
@@ -289,6 +289,72 @@ def test_a_list_that_cannot_be_read_stops_nobody():
                     if any(t["exit"] == "defer" for t in e.trails)]
         equal([e.get("List") for e in deferred],
               ["broken@other.example.org"] * 2)
+
+
+def status(site, queue):
+    """What the runner says of itself."""
+    text = read(site.path(queue, "status", queue + "1"), b"").decode()
+    return dict(line.split(": ", 1) for line in text.splitlines())
+
+
+def test_a_broken_list_is_said_to_be_broken():
+    with Site() as site:
+        site.list("dev")
+        site.list("ops", nonsense="yes")
+        # By its name, by its role, by what may be its alias; from a header.
+        for to in ("ops", "ops-owner", "whoever"):
+            give(site, POST, to="%s@%s" % (to, DOMAIN))
+        site.drop(post("ops@" + DOMAIN))
+        site.entry("auth", [("List", "ops@" + DOMAIN), ("Role", "post")],
+                   POST, by="inbound")
+        for queue, number in (("inbound", 4), ("auth", 1)):
+            site.log = ""
+            site.drain(queue)
+            entries = [e for minute in names(site.path(queue, "later"))
+                       for e in site.entries(queue, "later/" + minute)]
+            equal(len(entries), number)
+            for entry in entries:
+                assert "ops@%s/list.yaml:3: " % DOMAIN in entry.get("Error"), \
+                    entry.get("Error")
+                assert "nonsense" in entry.get("Error"), entry.get("Error")
+            equal(site.log.count("list.yaml"), 1, site.log)
+            got = status(site, queue)
+            assert "list.yaml:3: " in got["last-error"], got
+            assert got["last-error-at"] > entries[0].trails[0]["time"], got
+        # Other lists' mail goes on, and the fault is still to be seen.
+        give(site, POST, to="ops@" + DOMAIN)
+        os.unlink(site.path("inbound", "status", "inbound1"))
+        process = site.start("septet-inbound", stdin=subprocess.PIPE,
+                             stderr=subprocess.DEVNULL)
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+        wait_for("fault", lambda: status(site, "inbound").get("last-error"))
+        give(site, post(ident=b"<2@example.net>"))
+        process.stdin.write(b"\n")
+        process.stdin.close()
+        equal(process.wait(10), 0)
+        assert "list.yaml:3: " in status(site, "inbound")["last-error"]
+
+
+def test_trouble_that_is_over_is_not_shown():
+    with Site() as site:
+        site.list("dev")
+        site.drop(POST)
+        os.rmdir(site.path("inbound", "tmp"))
+        process = site.start("septet-inbound", stdin=subprocess.PIPE,
+                             stderr=subprocess.DEVNULL)
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+        wait_for("trouble",
+                 lambda: status(site, "inbound").get("last-error"))
+        assert "last-error-at" in status(site, "inbound")
+        os.mkdir(site.path("inbound", "tmp"))
+        wait_for("post", lambda: site.names("auth"))
+        process.stdin.close()
+        equal(process.wait(10), 0)
+        got = status(site, "inbound")
+        equal((got["settled"], got["last-error"]), ("1", ""))
+        assert "last-error-at" not in got, got
 
 
 def test_low_space_takes_nothing_in():
