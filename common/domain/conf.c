@@ -42,23 +42,56 @@ struct builder {
 	bool is_failed;
 };
 
+/* The last error moves up before those of the same file ("FILE:") that stand
+ * further down in it: readers look for keys in an order of their own. */
+static void
+sort_last(struct strv *lines, const char *file)
+{
+	size_t n = strlen(file);
+	char *last = lines->items[lines->n - 1];
+	long line = strtol(last + n, NULL, 10);
+	size_t i;
+
+	for (i = lines->n - 1; i > 0; i--) {
+		char *before = lines->items[i - 1];
+
+		if (strncmp(before, file, n) != 0 ||
+		    strtol(before + n, NULL, 10) <= line) {
+			break;
+		}
+		lines->items[i] = before;
+	}
+	lines->items[i] = last;
+}
+
+/* Line 0: of the file as a whole. */
 static void
 add_error(struct conf_errors *errors, const char *file, int line,
     const char *text)
 {
-	struct sbuf out = {0};
+	bool is_last = errors->lines.n == ERRORS_MAX - 1;
+	struct sbuf out = {0}, start = {0};
 
 	if (errors->lines.n >= ERRORS_MAX) {
 		return;
 	}
-	if (errors->lines.n == ERRORS_MAX - 1) {
+	if (is_last) {
 		text = "more errors follow; they are not listed";
 	}
-	esc_add(&out, file, strlen(file));
-	sbuf_printf(&out, ":%d: ", line);
+	esc_add(&start, file, strlen(file));
+	sbuf_addc(&start, ':');
+	sbuf_adds(&out, sbuf_str(&start));
+	if (line > 0) {
+		sbuf_printf(&out, "%d:", line);
+	}
+	sbuf_addc(&out, ' ');
 	esc_add(&out, text, strlen(text));
 	strv_add(&errors->lines, sbuf_str(&out));
+	if (!is_last) {
+		sort_last(&errors->lines, sbuf_str(&start));
+	}
 	sbuf_free(&out);
+	sbuf_free(&start);
 }
 
 void
@@ -200,7 +233,7 @@ check_twice(struct builder *b, const char *text, size_t line)
 	for (size_t i = 0; i < top->n; i++) {
 		if (strcmp(top->items[i].key, text) == 0) {
 			sbuf_printf(&why, "key \"%.*s\" stands in line %d "
-			    "already, once is allowed", SHOWN_MAX, text,
+			    "already, only once is allowed", SHOWN_MAX, text,
 			    top->items[i].line);
 			add_error(b->errors, b->file, (int)line + 1,
 			    sbuf_str(&why));
@@ -446,7 +479,7 @@ conf_load(const char *path, struct conf_errors *errors)
 		int saved = errno;
 
 		sbuf_printf(&why, "cannot be read: %s", strerror(saved));
-		add_error(errors, path, 1, sbuf_str(&why));
+		add_error(errors, path, 0, sbuf_str(&why));
 		errno = saved;
 	}
 	sbuf_free(&text);

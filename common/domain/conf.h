@@ -17,8 +17,9 @@
 #include "common/base/sbuf.h"
 #include "common/base/strv.h"
 
-/* "file:line: what was found, what is allowed", one per item; the hundredth
- * says that there are more. */
+/* "file:line: what was found, what is allowed", one per item, those of a file
+ * in the order of its lines; the hundredth says that there are more.  Of a file
+ * that cannot be read: "file: cannot be read: why". */
 struct conf_errors {
 	struct strv lines;
 };
@@ -58,7 +59,7 @@ const struct conf_node *conf_get(const struct conf_node *map, const char *key);
 const struct conf_node *conf_get_map(struct conf_errors *errors,
     const struct conf_node *map, const char *key);
 /* After all conf_get: an error for each key that nobody asked for, with the
- * list of those allowed ("a, b, c"), nearest spelling named first. */
+ * list of those allowed ("a, b, c"), and which may have been meant. */
 void conf_unknown(struct conf_errors *errors, const struct conf_node *map,
     const char *allowed);
 

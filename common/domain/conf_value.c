@@ -11,6 +11,8 @@
 
 #define SHOWN_MAX 60
 #define DISTANCE_MAX 64
+/* A key further off than this is no misspelling. */
+#define DISTANCE_NEAR 2
 #define TEN_YEARS_MS (3650LL * 86400 * 1000)
 #define SIZE_MOST (1ULL << 50)
 
@@ -106,19 +108,19 @@ distance(const char *a, const char *b, size_t b_len)
 	return row[b_len];
 }
 
-/* The word of "a, b, c" that is nearest to key. */
+/* The word of "a, b, c" that key may be a misspelling of, or NULL. */
 static const char *
 nearest(const char *key, const char *allowed, size_t *len)
 {
-	const char *best = allowed;
-	unsigned least = DISTANCE_MAX + 1;
+	const char *best = NULL;
+	unsigned least = DISTANCE_NEAR + 1;
 
-	*len = strcspn(allowed, ",");
 	while (*allowed != '\0') {
 		size_t n = strcspn(allowed, ",");
 		unsigned d = distance(key, allowed, n);
 
-		if (d < least) {
+		/* All letters but none alike is no likeness. */
+		if (d < least && d < n && d < strlen(key)) {
 			least = d;
 			best = allowed;
 			*len = n;
@@ -145,9 +147,14 @@ conf_unknown(struct conf_errors *errors, const struct conf_node *map,
 			continue;
 		}
 		near = nearest(item->key, allowed, &len);
-		conf_error(errors, item, "unknown key \"%.*s\", nearest is "
-		    "\"%.*s\"; allowed are %s", SHOWN_MAX, item->key, (int)len,
-		    near, allowed);
+		if (near == NULL) {
+			conf_error(errors, item, "unknown key \"%.*s\"; "
+			    "allowed are %s", SHOWN_MAX, item->key, allowed);
+		} else {
+			conf_error(errors, item, "unknown key \"%.*s\", "
+			    "nearest is \"%.*s\"; allowed are %s", SHOWN_MAX,
+			    item->key, (int)len, near, allowed);
+		}
 	}
 }
 

@@ -159,7 +159,7 @@ read_names(struct site *site, struct conf_errors *errors)
 	conf_string(errors, root, "site", &site->name);
 	if (node == NULL) {
 		conf_error(errors, root, "site is missing, the site's domain "
-		    "name is allowed (site: lists.example.org)");
+		    "name is needed (site: lists.example.org)");
 	} else if (site->name != NULL && check_domain(site->name) == -1) {
 		conf_error(errors, node, "site is \"%.60s\", a domain name is "
 		    "allowed (in ASCII: xn-- for other letters)", site->name);

@@ -127,9 +127,9 @@ START_TEST(test_twice)
 	ck_assert_ptr_nonnull(root);
 	ck_assert_uint_eq(errors.lines.n, 2);
 	ck_assert_str_eq(error_at(0),
-	    "f:3: key \"a\" stands in line 1 already, once is allowed");
+	    "f:3: key \"a\" stands in line 1 already, only once is allowed");
 	ck_assert_str_eq(error_at(1),
-	    "f:4: key \"b\" stands in line 2 already, once is allowed");
+	    "f:4: key \"b\" stands in line 2 already, only once is allowed");
 	ck_assert_str_eq(conf_get(root, "a")->text, "1");
 	conf_free(&root);
 }
@@ -187,12 +187,63 @@ START_TEST(test_unknown)
 	ck_assert_uint_eq(errors.lines.n, 3);
 	ck_assert_str_eq(error_at(0), "f:1: unknown key \"ownrs\", nearest is "
 	    "\"owners\"; allowed are site, owners, hold");
-	ck_assert_str_eq(error_at(1), "f:2: unknown key \"zzz\", nearest is "
-	    "\"site\"; allowed are site, owners, hold");
+	ck_assert_str_eq(error_at(1), "f:2: unknown key \"zzz\"; allowed are "
+	    "site, owners, hold");
 	ck_assert_ptr_nonnull(strstr(error_at(2), "\"x\\x1b\""));
 	conf_unknown(&errors, NULL, "a");
 	ck_assert_uint_eq(errors.lines.n, 3);
 	conf_free(&root);
+}
+END_TEST
+
+START_TEST(test_near)
+{
+	static const struct {
+		const char *key;
+		bool is_near;
+	} keys[] = {{"holt", true}, {"hod", true}, {"hholdd", true},
+		{"xxld", true}, {"xxxd", false}, {"on", false}, {"h", false},
+		{"holdings", false}};
+	struct sbuf text = {0};
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		struct conf_node *root;
+
+		sbuf_set(&text, "");
+		sbuf_printf(&text, "%s: 1\n", keys[i].key);
+		root = parse(sbuf_str(&text));
+		conf_unknown(&errors, root, "hold, at");
+		ck_assert_uint_eq(errors.lines.n, 1);
+		ck_assert_msg((strstr(error_at(0), "nearest is \"hold\"") !=
+		    NULL) == keys[i].is_near, "%s", error_at(0));
+		conf_free(&root);
+	}
+	sbuf_free(&text);
+}
+END_TEST
+
+/* Whatever the order in which somebody asks. */
+START_TEST(test_order)
+{
+	struct conf_node *root = parse("a: x\nb: y\nfrob: 1\nc: z\nc: 2\n");
+	struct conf_node *other;
+	long long n = 0;
+
+	conf_number(&errors, root, "c", 0, 9, &n);
+	other = conf_parse("g", "a: x\n", 5, &errors);
+	conf_number(&errors, other, "a", 0, 9, &n);
+	conf_number(&errors, root, "b", 0, 9, &n);
+	conf_number(&errors, root, "a", 0, 9, &n);
+	conf_unknown(&errors, root, "a, b, c");
+	ck_assert_uint_eq(errors.lines.n, 6);
+	ck_assert_int_eq(strncmp(error_at(0), "f:4: c is", 9), 0);
+	ck_assert_int_eq(strncmp(error_at(1), "f:5: key", 8), 0);
+	ck_assert_int_eq(strncmp(error_at(2), "g:1: a is", 9), 0);
+	ck_assert_int_eq(strncmp(error_at(3), "f:1: a is", 9), 0);
+	ck_assert_int_eq(strncmp(error_at(4), "f:2: b is", 9), 0);
+	ck_assert_int_eq(strncmp(error_at(5), "f:3: unknown", 12), 0);
+	conf_free(&root);
+	conf_free(&other);
 }
 END_TEST
 
@@ -338,7 +389,7 @@ START_TEST(test_load)
 	ck_assert_ptr_null(conf_load(path, &errors));
 	ck_assert_int_eq(errno, ENOENT);
 	ck_assert_ptr_nonnull(strstr(error_at(0),
-	    "a.yaml:1: cannot be read: No such file or directory"));
+	    "a.yaml: cannot be read: No such file or directory"));
 	ck_assert_ptr_null(conf_load(dir, &errors));
 	ck_assert_int_eq(errno, EISDIR);
 	ck_assert_int_eq(mkfifo(path, 0600), 0);
@@ -383,6 +434,8 @@ main(void)
 	tcase_add_test(tc, test_twice);
 	tcase_add_test(tc, test_bounds);
 	tcase_add_test(tc, test_unknown);
+	tcase_add_test(tc, test_near);
+	tcase_add_test(tc, test_order);
 	tcase_add_loop_test(tc, test_values, 0, COUNT(values));
 	tcase_add_test(tc, test_load);
 	suite_add_tcase(suite, tc);

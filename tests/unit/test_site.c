@@ -248,15 +248,15 @@ static const struct {
 	const char *text, *error;
 } wrong[] = {
 	{"spool: /x\n", "f:1: site is missing, the site's domain name is "
-	    "allowed (site: lists.example.org)"},
+	    "needed (site: lists.example.org)"},
 	{"site: -x.org\n", "f:1: site is \"-x.org\", a domain name is allowed "
 	    "(in ASCII: xn-- for other letters)"},
 	{"site: x..org\n", "f:1: site is \"x..org\", a domain name is allowed "
 	    "(in ASCII: xn-- for other letters)"},
 	{"site: x.org\nhost: A_1\n", "f:2: host is \"A_1\", 1 to 20 of a-z, "
 	    "0-9 and - are allowed"},
-	{"site: x.org\nsite_name: y\n", "f:2: unknown key \"site_name\", "
-	    "nearest is \"site\"; allowed are site, host, "},
+	{"site: x.org\nsite_name: y\n", "f:2: unknown key "
+	    "\"site_name\"; allowed are site, host, "},
 	{"site: x.org\nhosts: {a: {}}\n", "f:2: hosts is not in this version, "
 	    "it is allowed to leave it out"},
 	{"site: x.org\nclusters: [a]\n", "f:2: clusters is not in this "
@@ -327,7 +327,7 @@ static const struct {
 	    "\"member_actio\", nearest is \"member_action\"; allowed are "
 	    "owners, "},
 	{"site: x.org\ndefaults: {addresses: [a@x.org]}\n", "f:2: unknown key "
-	    "\"addresses\", nearest is "},
+	    "\"addresses\"; allowed are owners, "},
 	{"site: x.org\ndefaults: {verp: all}\n", "f:2: verp is \"all\", each "
 	    "or none is allowed"},
 };
@@ -369,7 +369,7 @@ START_TEST(test_load)
 	ck_assert_int_eq(chdir(dir), 0);
 	ck_assert_ptr_null(site_load("s.yaml", &errors));
 	ck_assert_int_eq(errno, ENOENT);
-	ck_assert_str_eq(errors.lines.items[0], "s.yaml:1: cannot be read: "
+	ck_assert_str_eq(errors.lines.items[0], "s.yaml: cannot be read: "
 	    "No such file or directory");
 	conf_errors_free(&errors);
 	f = fopen("s.yaml", "w");
@@ -387,7 +387,7 @@ START_TEST(test_load)
 	ck_assert_int_eq(fclose(f), 0);
 	ck_assert_ptr_null(site_load("s.yaml", &errors));
 	ck_assert_str_eq(errors.lines.items[0], "s.yaml:3: key \"site\" stands "
-	    "in line 1 already, once is allowed");
+	    "in line 1 already, only once is allowed");
 	ck_assert_int_eq(unlink("s.yaml"), 0);
 	ck_assert_int_eq(rmdir(dir), 0);
 	ck_assert_int_eq(fchdir(cwd), 0);
