@@ -4,7 +4,7 @@
 # test_lmtp - the LMTP server on a loopback port and a unix socket
 #
 # Output is TAP; arguments choose among the tests.  SEPTET_BIN: the folder of
-# the binaries, else build/bin.  SEPTET_SANITIZE: memory is not measured.
+# the binaries, else build/bin.  SEPTET_SANITIZED: memory is not measured.
 
 import os
 import re
@@ -203,7 +203,7 @@ class Server:
 
 
 def is_measured():
-    return not os.environ.get("SEPTET_SANITIZE")
+    return not os.environ.get("SEPTET_SANITIZED")
 
 
 # ---- what is accepted -----------------------------------------------------

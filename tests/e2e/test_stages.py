@@ -393,7 +393,7 @@ def test_moderation_a_verdict_before_its_post():
             # It comes back, and finds that nothing comes any more.
             os.rename(site.path(queue, "new", ident),
                       site.path(queue, "dead", ident))
-            site.offset += 2 * 60
+            site.offset += 3 * 60
             site.drain("moderation")
             equal(site.names("moderation", "later"), [], queue)
         ident = site.give("pending")
