@@ -340,6 +340,18 @@ look_why(const struct envelope *env, enum spool_place place, struct sbuf *out)
 		sbuf_printf(out, "%s%s", out->len > 0 ? ": " : "", error);
 }
 
+bool
+look_is_foreign(const struct envelope *env)
+{
+	const char *source = envelope_get(env, "Source");
+	struct sbuf kept = {0};
+	bool is;
+
+	is = source != NULL && kv_get(source, "kept", &kept) == 1;
+	sbuf_free(&kept);
+	return is;
+}
+
 void
 look_where(const struct look *l, struct sbuf *out)
 {

@@ -53,6 +53,8 @@ const char *look_from(const struct envelope *env);
  * dead one ...; empties out. */
 void look_why(const struct envelope *env, enum spool_place place,
     struct sbuf *out);
+/* Does it stand for a foreign file, kept beside it in dead/ as ID+bare? */
+bool look_is_foreign(const struct envelope *env);
 /* "outbound/later". */
 void look_where(const struct look *l, struct sbuf *out);
 

@@ -100,20 +100,9 @@ struct wish {
 	const char *queue;      /* NULL: its own */
 };
 
-static bool
-is_foreign(const struct entry *e)
-{
-	const char *source = envelope_get(entry_envelope(e), "Source");
-	struct sbuf kept = {0};
-	bool is;
-
-	is = source != NULL && kv_get(source, "kept", &kept) == 1;
-	sbuf_free(&kept);
-	return is;
-}
-
 /* A foreign file that the dead entry speaks of: dropped again where it can be
- * taken in (as any program could), or removed.  0 or an exit code. */
+ * taken in (as any program could; refuse_foreign has seen to it), or removed.
+ * 0 or an exit code. */
 static int
 settle_foreign(struct cli *c, const struct look *l, const struct wish *wish)
 {
@@ -124,9 +113,6 @@ settle_foreign(struct cli *c, const struct look *l, const struct wish *wish)
 	sbuf_printf(&from, "%s/dead/%s+bare", l->queue, l->id);
 	if (strcmp(wish->exit, "discard") == 0) {
 		rc = fs_remove_tree(dir, from.data);
-	} else if (strcmp(site_stage(c->site, to), "inbound") != 0) {
-		rc = cli_fail(EXIT_DATA, "%s: a foreign file, %s/%s; only "
-		    "inbound takes such in", l->id, c->site->spool, from.data);
 	} else {
 		sbuf_printf(&target, "%s/new/again.%s", to, l->id);
 		rc = io_linkat(dir, from.data, dir, target.data);
@@ -162,15 +148,21 @@ settle(struct cli *c, const struct look *l, struct entry *e,
     const struct wish *wish)
 {
 	struct entry *batch[1] = {e};
-	bool was_foreign = l->place == SPOOL_DEAD && is_foreign(e);
+	bool was_foreign = l->place == SPOOL_DEAD &&
+	    look_is_foreign(entry_envelope(e));
 	bool is_discard = strcmp(wish->exit, "discard") == 0;
+	const char *error = envelope_get(entry_envelope(e), "Error");
+	struct sbuf why = {0};
 	int code = 0;
 
 	if (was_foreign)
 		code = settle_foreign(c, l, wish);
 	if (code != 0) {
-		entry_bury(e, "foreign: not an entry");
+		/* As dead as it was. */
+		sbuf_set(&why, error == NULL ? "foreign: not an entry" : error);
+		entry_bury(e, why.data);
 		(void)spool_commit(c->spool, batch, 1);
+		sbuf_free(&why);
 		return code;
 	}
 	note(c, e, wish);
@@ -192,13 +184,41 @@ settle(struct cli *c, const struct look *l, struct entry *e,
 	return 0;
 }
 
+/* Only inbound takes in a foreign file: said before the entry is claimed, so
+ * that a wish that is refused leaves no trace in it.  0 or an exit code. */
+static int
+refuse_foreign(const struct cli *c, const struct look *l,
+    const struct wish *wish)
+{
+	const char *to = wish->queue != NULL ? wish->queue : l->queue;
+	struct sbuf why = {0};
+	struct envelope env;
+	int code = 0;
+
+	if (l->place != SPOOL_DEAD || strcmp(wish->exit, "discard") == 0 ||
+	    strcmp(site_stage(c->site, to), "inbound") == 0)
+		return 0;
+	/* What cannot be read is claim's to judge. */
+	if (look_envelope(c, l->path.data, &env, &why) == 1) {
+		if (look_is_foreign(&env))
+			code = cli_fail(EXIT_DATA, "%s: a foreign file, "
+			    "%s/%s/dead/%s+bare; only inbound takes such in",
+			    l->id, c->site->spool, l->queue, l->id);
+		envelope_free(&env);
+	}
+	sbuf_free(&why);
+	return code;
+}
+
 static int
 claim(struct cli *c, const struct look *l, const struct wish *wish)
 {
 	struct sbuf why = {0};
 	struct entry *e = NULL;
-	int code = 0;
+	int code = refuse_foreign(c, l, wish);
 
+	if (code != 0)
+		return code;
 	if (spool_own(c->spool, l->queue, "septet") == -1)
 		return cli_errno("%s/%s", c->site->spool, l->queue);
 	switch (entry_claim(c->spool, l->place, sbuf_str(&l->folder), l->id,

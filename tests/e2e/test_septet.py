@@ -733,7 +733,10 @@ def test_foreign_files():
         site.drop(b"x", queue="auth")
         site.drain("auth")
         ident = site.json("queue", "auth")[0]["id"]
-        site.run("septet", "retry", ident, code=65)
+        why = site.json("queue", "auth")[0]["why"]
+        site.bad(65, "only inbound", "retry", ident)
+        site.bad(65, "only inbound", "requeue", ident, "bounce")
+        equal(site.json("queue", "auth")[0]["why"], why)
         equal(len(site.names("auth", "dead")), 2)
         site.ok("discard", ident)
         equal(site.where(), {})
