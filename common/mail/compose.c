@@ -13,7 +13,6 @@
 #include "common/mail/part.h"
 
 #define ORIGINAL_MAX (16 * 1024)
-#define TEXT_COLUMNS 78
 #define LINE_OCTETS 998
 
 /* A value for one field: no controls. */
@@ -85,9 +84,9 @@ write_header(const struct compose_notice *n, struct sbuf *out)
 }
 
 /* Does the text pass as it is: ASCII, no controls that could get lost, lines
- * of at most columns? */
+ * that SMTP takes? */
 static bool
-is_plain(const char *text, size_t columns)
+is_plain(const char *text)
 {
 	size_t column = 0;
 
@@ -96,7 +95,7 @@ is_plain(const char *text, size_t columns)
 			column = 0;
 			continue;
 		}
-		if (++column > columns || (unsigned char)*text >= 0x7f ||
+		if (++column > LINE_OCTETS || (unsigned char)*text >= 0x7f ||
 		    ((unsigned char)*text < ' ' && *text != '\t'))
 			return false;
 	}
@@ -121,10 +120,9 @@ add_quoted_printable(const struct sbuf *text, struct sbuf *out)
 
 /* The fields that say what follows, a blank line, and it. */
 static void
-add_part(const char *type, const struct sbuf *text, size_t columns,
-    struct sbuf *out)
+add_part(const char *type, const struct sbuf *text, struct sbuf *out)
 {
-	bool plain = is_plain(sbuf_str(text), columns);
+	bool plain = is_plain(sbuf_str(text));
 
 	sbuf_printf(out, "Content-Type: %s; charset=utf-8\n", type);
 	sbuf_printf(out, "Content-Transfer-Encoding: %s\n\n",
@@ -165,7 +163,7 @@ compose_notice(const struct compose_notice *n, struct sbuf *out)
 	write_header(n, out);
 	part_clean(n->text, strlen(n->text), SIZE_MAX, &text);
 	if (n->original_header == NULL) {
-		add_part("text/plain", &text, TEXT_COLUMNS, out);
+		add_part("text/plain", &text, out);
 		sbuf_free(&text);
 		return;
 	}
@@ -177,9 +175,9 @@ compose_notice(const struct compose_notice *n, struct sbuf *out)
 	sbuf_printf(out, "Content-Type: multipart/mixed; boundary=\"%s\"\n\n",
 	    sbuf_str(&boundary));
 	sbuf_printf(out, "--%s\n", sbuf_str(&boundary));
-	add_part("text/plain", &text, TEXT_COLUMNS, out);
+	add_part("text/plain", &text, out);
 	sbuf_printf(out, "\n--%s\n", sbuf_str(&boundary));
-	add_part("text/rfc822-headers", &original, LINE_OCTETS, out);
+	add_part("text/rfc822-headers", &original, out);
 	sbuf_printf(out, "\n--%s--\n", sbuf_str(&boundary));
 	sbuf_free(&text);
 	sbuf_free(&original);

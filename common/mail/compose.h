@@ -26,7 +26,7 @@ struct compose_notice {
 };
 
 /* Append the message (LF): Auto-Submitted: auto-replied, Precedence-free,
- * text/plain UTF-8 (quoted-printable where not ASCII or a line exceeds 78),
+ * text/plain UTF-8 (quoted-printable where not ASCII or a line exceeds 998),
  * multipart/mixed only where original_header is given (cut at 16 KiB). */
 void compose_notice(const struct compose_notice *n, struct sbuf *out);
 

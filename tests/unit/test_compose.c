@@ -104,6 +104,7 @@ END_TEST
 
 #define C10 "0123456789"
 #define C70 C10 C10 C10 C10 C10 C10 C10
+#define C980 C70 C70 C70 C70 C70 C70 C70 C70 C70 C70 C70 C70 C70 C70
 
 static const struct {
 	const char *text;
@@ -113,7 +114,9 @@ static const struct {
 	{"", "7bit", NULL},
 	{"no end", "7bit", "no end\n"},
 	{C70 "12345678\n", "7bit", NULL},
-	{C70 "123456789\n", "quoted-printable", NULL},
+	{C70 "123456789\n", "7bit", NULL},
+	{C980 "123456789012345678\n", "7bit", NULL},
+	{C980 "1234567890123456789\n", "quoted-printable", NULL},
 	{"Gr\xc3\xbc\xc3\x9f" "e = 3D \n.\nFrom me\n", "quoted-printable",
 	    NULL},
 	{"bad \xff byte\n", "quoted-printable",
@@ -136,7 +139,8 @@ START_TEST(test_bodies)
 	ck_assert_msg(strstr(sbuf_str(&out), sbuf_str(&field)) != NULL, "%s",
 	    sbuf_str(&out));
 	for (line = sbuf_str(&out); *line != '\0'; line++) {
-		ck_assert_uint_le(strcspn(line, "\n"), 78);
+		ck_assert_uint_le(strcspn(line, "\n"),
+		    strcmp(bodies[_i].encoding, "7bit") == 0 ? 998 : 78);
 		ck_assert((unsigned char)*line < 0x7f);
 		line += strcspn(line, "\n");
 	}
