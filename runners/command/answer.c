@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/base/clock.h"
@@ -307,6 +308,15 @@ answer_send(struct order *o, const struct answer *a)
 	addresses_free(&own);
 	sbuf_free(&text);
 	return result;
+}
+
+void
+answer_date(int64_t ms, char out[ANSWER_DATE_SIZE])
+{
+	char text[CLOCK_RFC3339_SIZE];
+
+	clock_format(ms, text);
+	snprintf(out, ANSWER_DATE_SIZE, "%.10s %.5s UTC", text, text + 11);
 }
 
 const char *

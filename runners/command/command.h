@@ -78,6 +78,10 @@ enum answer_result {
 
 enum answer_result answer_send(struct order *o, const struct answer *a)
     __attribute__((warn_unused_result));
+/* "2026-11-20 09:00 UTC" and its NUL: a time that reads the same in every
+ * language. */
+#define ANSWER_DATE_SIZE 21
+void answer_date(int64_t ms, char out[ANSWER_DATE_SIZE]);
 /* The word for a Command field; `sent` where it is. */
 const char *answer_word(enum answer_result result, const char *sent);
 /* Empties out and fills it with "dev-confirm+EXTENSION@lists.example.org". */
@@ -111,11 +115,21 @@ int verdict_send(struct order *o, char letter, const char *token,
 enum request_command { REQUEST_JOIN, REQUEST_LEAVE, REQUEST_HELP,
 	REQUEST_PING };
 
-/* The commands of a mail, each once, in order: their number, at most
- * REQUEST_COMMANDS_MAX lines looked at.  *other is set where one speaks of an
- * address that is not the sender's. */
-size_t request_parse(const char *subject, const char *text,
-    const char *sender, enum request_command *out, bool *other);
+/* What a mail asks for. */
+struct request {
+	enum request_command commands[REQUEST_COMMANDS_MAX + 1];
+	size_t n;               /* each command once, in order */
+	bool names_other;       /* an address that is not the sender's */
+	bool is_cut;            /* there were more than are looked at */
+	bool has_rest;          /* something follows the line not understood */
+	struct sbuf unknown;    /* that line, cut; empty: none */
+};
+
+/* At most REQUEST_COMMANDS_MAX lines of commands are looked at.  Empties *out
+ * first; request_free. */
+void request_parse(const char *subject, const char *text, const char *sender,
+    struct request *out);
+void request_free(struct request *out);
 int request_handle(struct order *o) __attribute__((warn_unused_result));
 
 /* ---- notice: what other stages ask for ---------------------------------- */

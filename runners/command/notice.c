@@ -100,7 +100,7 @@ is_known(struct order *o)
 
 /* Until when it is held, for people; empty where it is not. */
 static void
-held_until(const struct envelope *env, char date[CLOCK_RFC5322_SIZE])
+held_until(const struct envelope *env, char date[ANSWER_DATE_SIZE])
 {
 	const char *held = envelope_get(env, "Held");
 	struct sbuf until = {0};
@@ -109,7 +109,7 @@ held_until(const struct envelope *env, char date[CLOCK_RFC5322_SIZE])
 	*date = '\0';
 	if (held != NULL && kv_get(held, "until", &until) == 1 &&
 	    clock_parse(until.data, &ms) == 0)
-		clock_format_mail(ms, date);
+		answer_date(ms, date);
 	sbuf_free(&until);
 }
 
@@ -128,7 +128,7 @@ fill_common(const struct wish *w, const struct envelope *env,
 static int
 tell_sender(struct order *o, const struct wish *w)
 {
-	char date[CLOCK_RFC5322_SIZE];
+	char date[ANSWER_DATE_SIZE];
 	struct answer a = {.date = date};
 	const char *result = NULL;
 	int known;
@@ -206,7 +206,7 @@ try_again(struct order *o)
 static int
 tell_held(struct order *o, const struct wish *w)
 {
-	char count[16], date[CLOCK_RFC5322_SIZE] = "";
+	char count[16], date[ANSWER_DATE_SIZE] = "";
 	struct answer a = {.held_count = count, .date = date};
 	struct held held = {0};
 	int rc;
@@ -218,7 +218,7 @@ tell_held(struct order *o, const struct wish *w)
 		fill_common(w, entry_envelope(o->entry), &a);
 		snprintf(count, sizeof(count), "%u", held.count);
 		if (held.until != 0)
-			clock_format_mail(held.until, date);
+			answer_date(held.until, date);
 		a.held_items = held.items.data;
 		rc = send_to_owners(o, w, &a);
 		if (rc == 0)

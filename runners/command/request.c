@@ -14,6 +14,8 @@
 /* Commands stand at the beginning; more of a mail is not read. */
 #define TEXT_MAX (16 * 1024)
 #define WORD_MAX 400
+/* Of a line that is no command, so much is repeated to its writer. */
+#define UNKNOWN_MAX 60
 
 /* ---- reading ------------------------------------------------------------- */
 
@@ -69,19 +71,17 @@ names_other(const char *rest, const char *sender)
 
 struct reading {
 	const char *sender;
-	enum request_command *out;
-	size_t n;
+	struct request *out;
 	unsigned lines;         /* looked at that were commands */
-	bool *other;
 };
 
 static bool
-has_command(const struct reading *r, enum request_command command)
+has_command(const struct request *out, enum request_command command)
 {
 	size_t i;
 
-	for (i = 0; i < r->n; i++) {
-		if (r->out[i] == command)
+	for (i = 0; i < out->n; i++) {
+		if (out->commands[i] == command)
 			return true;
 	}
 	return false;
@@ -103,9 +103,9 @@ read_line(struct reading *r, const char *line)
 		if ((words[i].command == REQUEST_JOIN ||
 		    words[i].command == REQUEST_LEAVE) &&
 		    names_other(rest, r->sender))
-			*r->other = true;
-		else if (!has_command(r, words[i].command))
-			r->out[r->n++] = words[i].command;
+			r->out->names_other = true;
+		else if (!has_command(r->out, words[i].command))
+			r->out->commands[r->out->n++] = words[i].command;
 		break;
 	}
 	sbuf_free(&word);
@@ -128,25 +128,84 @@ skip_reply_marks(const char *subject)
 	}
 }
 
-size_t
-request_parse(const char *subject, const char *text, const char *sender,
-    enum request_command *out, bool *other)
+/* Does the writer know that nothing is read from here on?  "end", a signature
+ * ("-- ") and quoted text. */
+static bool
+is_end(const char *line)
 {
-	struct reading r = {.sender = sender, .out = out, .other = other};
-	enum line kind;
+	struct sbuf word = {0};
+	bool is;
 
-	*other = false;
+	(void)take_word(line, &word);
+	is = strcasecmp(sbuf_str(&word), "end") == 0 ||
+	    strncmp(sbuf_str(&word), "--", 2) == 0 || sbuf_str(&word)[0] == '>';
+	sbuf_free(&word);
+	return is;
+}
+
+/* The line, short and without what could be more than text. */
+static void
+keep_unknown(const char *line, struct sbuf *out)
+{
+	size_t n, i;
+
+	line += strspn(line, " \t\r");
+	n = strcspn(line, "\r\n");
+	if (n > UNKNOWN_MAX) {
+		n = UNKNOWN_MAX;
+		/* Not in the middle of a character. */
+		while (n > 0 && ((unsigned char)line[n] & 0xc0) == 0x80)
+			n--;
+	}
+	for (i = 0; i < n; i++)
+		sbuf_addc(out, (unsigned char)line[i] < ' ' ||
+		    line[i] == 0x7f ? ' ' : line[i]);
+	if (n > 0 && line[n] != '\0' && strchr("\r\n", line[n]) == NULL)
+		sbuf_adds(out, "...");
+}
+
+static const char *
+next_line(const char *text)
+{
+	text += strcspn(text, "\n");
+	return text + (*text == '\n');
+}
+
+static bool
+is_blank(const char *text)
+{
+	return text[strspn(text, " \t\r\n")] == '\0';
+}
+
+void
+request_parse(const char *subject, const char *text, const char *sender,
+    struct request *out)
+{
+	struct reading r = {.sender = sender, .out = out};
+
+	memset(out, 0, sizeof(*out));
 	/* A subject may be anything. */
 	(void)read_line(&r, skip_reply_marks(subject));
-	while (*text != '\0' && r.lines < REQUEST_COMMANDS_MAX) {
-		/* The signature ("-- "), quoted text, and "end" are junk. */
-		kind = read_line(&r, text);
-		if (kind == LINE_JUNK)
-			break;
-		text += strcspn(text, "\n");
-		text += *text == '\n';
+	for (; *text != '\0'; text = next_line(text)) {
+		if (r.lines == REQUEST_COMMANDS_MAX) {
+			text += strspn(text, " \t\r\n");
+			out->is_cut = *text != '\0' && !is_end(text);
+			return;
+		}
+		if (read_line(&r, text) != LINE_JUNK)
+			continue;
+		if (is_end(text))
+			return;
+		keep_unknown(text, &out->unknown);
+		out->has_rest = !is_blank(next_line(text));
+		return;
 	}
-	return r.n;
+}
+
+void
+request_free(struct request *out)
+{
+	sbuf_free(&out->unknown);
 }
 
 /* ---- doing --------------------------------------------------------------- */
@@ -249,20 +308,35 @@ send_results(struct order *o, const struct sbuf *results)
 	return 0;
 }
 
+/* What was not read is said: nobody is to wait for what comes of it. */
+static void
+add_unread(const struct request *q, struct sbuf *results)
+{
+	if (q->unknown.len > 0)
+		sbuf_printf(results, "%s  \"%s\" was not understood%s",
+		    results->len > 0 ? "\n" : "", q->unknown.data,
+		    q->has_rest ? "; the rest was not read" : "");
+	else if (q->is_cut)
+		sbuf_printf(results, "%s  more than %d commands: the rest was "
+		    "not read", results->len > 0 ? "\n" : "",
+		    REQUEST_COMMANDS_MAX);
+}
+
 static int
-run_all(struct order *o, const enum request_command *commands, size_t n,
-    bool has_other)
+run_all(struct order *o, const struct request *q)
 {
 	struct sbuf results = {0};
 	size_t i;
 	int rc = 0;
 
-	for (i = 0; rc == 0 && i < n && !entry_has_outcome(o->entry); i++)
-		rc = run(o, commands[i], &results);
-	if (has_other)
+	for (i = 0; rc == 0 && i < q->n && !entry_has_outcome(o->entry); i++)
+		rc = run(o, q->commands[i], &results);
+	if (q->names_other)
 		add_result(o, "subscribe", "other-address", &results);
-	if (rc == 0 && !entry_has_outcome(o->entry) &&
-	    (has_other || n > 1 || commands[0] == REQUEST_PING))
+	add_unread(q, &results);
+	if (rc == 0 && !entry_has_outcome(o->entry) && (q->names_other ||
+	    q->n > 1 || q->commands[0] == REQUEST_PING ||
+	    q->unknown.len > 0 || q->is_cut))
 		rc = send_results(o, &results);
 	sbuf_free(&results);
 	return rc;
@@ -271,12 +345,11 @@ run_all(struct order *o, const enum request_command *commands, size_t n,
 int
 request_handle(struct order *o)
 {
-	enum request_command commands[REQUEST_COMMANDS_MAX + 1];
 	const char *subject = envelope_get(entry_envelope(o->entry),
 	    "Subject");
 	struct sbuf text = {0};
-	bool has_other;
-	size_t n;
+	struct request q;
+	int rc;
 
 	if (o->sender.len == 0) {
 		order_note(o, "request", "", "no-sender");
@@ -286,11 +359,16 @@ request_handle(struct order *o)
 		sbuf_free(&text);
 		return -1;
 	}
-	n = request_parse(subject == NULL ? "" : subject, sbuf_str(&text),
-	    o->sender.data, commands, &has_other);
+	request_parse(subject == NULL ? "" : subject, sbuf_str(&text),
+	    o->sender.data, &q);
 	sbuf_free(&text);
-	/* Whoever finds no command finds out which there are. */
-	if (n == 0 && !has_other)
-		commands[n++] = REQUEST_HELP;
-	return run_all(o, commands, n, has_other);
+	/* Whoever finds no command finds out which there are, and the help is
+	 * all the answer to a mail that has none. */
+	if (q.n == 0 && !q.names_other) {
+		q.commands[q.n++] = REQUEST_HELP;
+		sbuf_truncate(&q.unknown, 0);
+	}
+	rc = run_all(o, &q);
+	request_free(&q);
+	return rc;
 }

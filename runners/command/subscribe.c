@@ -31,7 +31,7 @@ ask(struct order *o, char purpose, const char *language)
 	    "confirm-unsubscribe", .to = o->sender.data,
 	    .address = o->sender.data, .language = language};
 	unsigned char key[TOKEN_KEY_BYTES];
-	char token[TOKEN_SIZE], date[CLOCK_RFC5322_SIZE];
+	char token[TOKEN_SIZE], date[ANSWER_DATE_SIZE];
 	struct sbuf address = {0}, text = {0}, bracketed = {0};
 	enum answer_result sent;
 	uint64_t number;
@@ -39,7 +39,7 @@ ask(struct order *o, char purpose, const char *language)
 	if (liststate_key(o->state, key) == -1)
 		return NULL;
 	token_make(key, o->list->address, purpose, &number, token);
-	clock_format_mail(until, date);
+	answer_date(until, date);
 	answer_confirm_address(o->list, token, &address);
 	a.date = date;
 	a.token_address = a.reply_to = address.data;

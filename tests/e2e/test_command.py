@@ -382,7 +382,10 @@ def test_request_bodies():
     for body, want in [
             ("subscribe\n", ["confirm-subscribe"]),
             ("\n\n  Join dev\n-- \nleave\n", ["confirm-subscribe"]),
-            ("join\nbla\nleave\n", ["confirm-subscribe"]),
+            ("join\nend\nbla\n", ["confirm-subscribe"]),
+            ("join\nbla\nleave\n", ["command-results",
+                                    "confirm-subscribe"]),
+            ("bla\njoin\n", ["help"]),
             ("> join\n", ["help"]),
             ("join\njoin\njoin\nsubscribe\n", ["confirm-subscribe"]),
             ("ping\n", ["command-results"]),
@@ -405,6 +408,20 @@ def test_request_results():
         text = [text_of(m) for e, m in site.answers()
                 if e.get("Template") == "command-results"][0]
         assert "  ping: pong\n  subscribe: you get" in text, text
+
+
+def test_request_that_is_not_understood():
+    for body, want in [
+            ("join\nfoo bar\nleave\n",
+             '  "foo bar" was not understood; the rest was not read\n'),
+            ("join\nfoo \xe4\n\n", '  "foo \xe4" was not understood\n'),
+            ("join\n" + 10 * "help\n",
+             "  more than 10 commands: the rest was not read\n")]:
+        with Lists() as site:
+            site.send("dev-request", body=body)
+            text = [text_of(m) for e, m in site.answers()
+                    if e.get("Template") == "command-results"][0]
+            assert "\n  subscribe: you get" in text and want in text, text
 
 
 def test_request_in_html():
@@ -501,6 +518,9 @@ def test_language():
                                    "confirm-subscribe")).decode()
         equal(str(message["Subject"]), german.splitlines()[0][9:].replace(
             "{{list_name}}", "dev"))
+        # No day's or month's name in another language.
+        assert re.search(r"verfällt am 20\d\d-\d\d-\d\d \d\d:\d\d UTC\.\n",
+                         text_of(message)), text_of(message)
     with Lists(ANN, language="xx") as site:
         site.send("dev-join", "<bob@example.net>")
         assert "confirm" in text_of(site.answer()[1])

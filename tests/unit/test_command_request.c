@@ -74,17 +74,18 @@ static void
 parse(const char *subject, const char *text, char *got)
 {
 	static const char letters[] = {'j', 'l', 'h', 'p'};
-	enum request_command out[REQUEST_COMMANDS_MAX];
-	bool other;
+	struct request q;
 	size_t i, n;
 
-	n = request_parse(subject, text, "ann@example.net", out, &other);
+	request_parse(subject, text, "ann@example.net", &q);
+	n = q.n;
 	ck_assert_uint_le(n, COUNT(letters));
 	for (i = 0; i < n; i++)
-		got[i] = letters[out[i]];
-	if (other)
+		got[i] = letters[q.commands[i]];
+	if (q.names_other)
 		got[n++] = '!';
 	got[n] = '\0';
+	request_free(&q);
 }
 
 START_TEST(test_cases)
@@ -119,6 +120,58 @@ START_TEST(test_long_words)
 	parse("", text.data, got);
 	ck_assert_str_eq(got, "j");
 	sbuf_free(&text);
+}
+END_TEST
+
+#define X20 "12345678901234567890"
+#define TEN "help\nhelp\nhelp\nhelp\nhelp\nhelp\nhelp\nhelp\nhelp\nhelp\n"
+
+static const struct {
+	const char *text, *unknown;
+	bool has_rest, is_cut;
+} unread[] = {
+	{"help\n", "", false, false},
+	{"help\nfoo bar\njoin\n", "foo bar", true, false},
+	{"help\n \tfoo bar\r\n\n", "foo bar", false, false},
+	{"foo", "foo", false, false},
+	{"foo\tbar\n\n \nx", "foo bar", true, false},
+	/* What ends the commands by intent. */
+	{"help\n-- \nfoo\n", "", false, false},
+	{"help\n--\n", "", false, false},
+	{"help\nEND\nfoo\n", "", false, false},
+	{"> help\nfoo\n", "", false, false},
+	{"endless\n", "endless", false, false},
+	/* Cut, and not inside a character. */
+	{X20 X20 X20 "\n", X20 X20 X20, false, false},
+	{X20 X20 X20 "1\n", X20 X20 X20 "...", false, false},
+	{X20 X20 "1234567890123456789\xc3\xa4\n",
+	    X20 X20 "1234567890123456789...", false, false},
+	{TEN, "", false, false},
+	{TEN " \n\t\n", "", false, false},
+	{TEN "-- \nfoo\n", "", false, false},
+	{TEN "\n\n-- \nfoo\n", "", false, false},
+	{TEN "join\n", "", false, true},
+	{TEN "foo\n", "", false, true},
+};
+
+START_TEST(test_unread)
+{
+	struct request q;
+
+	request_parse("", unread[_i].text, "ann@example.net", &q);
+	ck_assert_str_eq(sbuf_str(&q.unknown), unread[_i].unknown);
+	ck_assert_int_eq(q.has_rest, unread[_i].has_rest);
+	ck_assert_int_eq(q.is_cut, unread[_i].is_cut);
+	request_free(&q);
+}
+END_TEST
+
+START_TEST(test_date)
+{
+	char date[ANSWER_DATE_SIZE];
+
+	answer_date(1795165200000, date);
+	ck_assert_str_eq(date, "2026-11-20 09:00 UTC");
 }
 END_TEST
 
@@ -177,6 +230,8 @@ main(void)
 	int failed;
 
 	tcase_add_loop_test(tc, test_cases, 0, (int)COUNT(cases));
+	tcase_add_loop_test(tc, test_unread, 0, (int)COUNT(unread));
+	tcase_add_test(tc, test_date);
 	tcase_add_test(tc, test_long_words);
 	tcase_add_loop_test(tc, test_extensions, 0, (int)COUNT(extensions));
 	tcase_add_test(tc, test_verdict_words);
