@@ -9,6 +9,7 @@
 #include "common/base/clock.h"
 #include "runners/septet/counts.h"
 #include "runners/septet/look.h"
+#include "runners/septet/story.h"
 
 static const enum spool_place places[] = {SPOOL_NEW, SPOOL_CUR, SPOOL_LATER,
 	SPOOL_HELD, SPOOL_DEAD};
@@ -114,14 +115,16 @@ list_text(struct listing *l, enum spool_place place, const char *id,
 	if (env != NULL) {
 		const char *subject = envelope_get(env, "Subject");
 		const char *list = envelope_get(env, "List");
+		bool is_notice = story_is_about(env, "Subject");
 
 		if (list == NULL)
 			list = envelope_get(env, "Rcpt-To");
 		out_cell(stdout, list == NULL ? "-" : list, 24, 0);
 		putchar(' ');
-		out_cell(stdout, look_from(env), 24, 0);
+		out_cell(stdout, is_notice ? "notice about:" : look_from(env),
+		    24, 0);
 		putchar(' ');
-		out_cell(stdout, subject == NULL ? "" : subject, 0, 60);
+		out_cell(stdout, subject == NULL ? "-" : subject, 0, 60);
 	}
 	putchar('\n');
 	if (l->why.len > 0) {
@@ -138,6 +141,7 @@ list_json(struct listing *l, enum spool_place place, const char *id,
     const struct envelope *env)
 {
 	struct json *j = &l->j;
+	bool is_notice = env != NULL && story_is_about(env, "Subject");
 
 	json_object(j, NULL);
 	json_string(j, "id", id);
@@ -147,9 +151,14 @@ list_json(struct listing *l, enum spool_place place, const char *id,
 	if (env != NULL) {
 		json_string(j, "list", envelope_get(env, "List"));
 		json_string(j, "role", envelope_get(env, "Role"));
-		json_string(j, "from", look_from(env));
-		json_string(j, "subject", envelope_get(env, "Subject"));
-		json_string(j, "message_id", envelope_get(env, "Message-Id"));
+		json_string(j, "from", is_notice || *look_from(env) == '\0' ?
+		    NULL : look_from(env));
+		json_string(j, "subject", is_notice ? NULL :
+		    envelope_get(env, "Subject"));
+		json_string(j, "message_id",
+		    story_is_about(env, "Message-Id") ? NULL :
+		    envelope_get(env, "Message-Id"));
+		json_string(j, "about", envelope_get(env, "About"));
 		json_time(j, "due", place == SPOOL_LATER ?
 		    envelope_last(env)->due : 0);
 	}

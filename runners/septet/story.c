@@ -15,21 +15,23 @@ struct fact {
 	const char *field;
 	const char *word;
 	const char *key;        /* in JSON */
+	bool is_mail;           /* says which mail it is */
+	bool is_number;
 };
 
 static const struct fact facts[] = {
-	{"Parent", "child of", "parent"},
-	{"About", "about", "about"},
-	{"List", "list", "list"},
-	{"Role", "role", "role"},
-	{"Mail-From", "sender", "sender"},
-	{"Author", "from", "from"},
-	{"Rcpt-To", "to", "to"},
-	{"Subject", "subject", "subject"},
-	{"Message-Id", "message-id", "message_id"},
-	{"Size", "bytes", "size"},
-	{"Post-Number", "post", "post_number"},
-	{"Duplicate-Of", "duplicate of", "duplicate_of"},
+	{"Parent", "child of", "parent", false, false},
+	{"List", "list", "list", false, false},
+	{"Role", "role", "role", false, false},
+	{"Mail-From", "sender", "sender", true, false},
+	{"Author", "from", "from", true, false},
+	{"Rcpt-To", "to", "to", true, false},
+	{"Subject", "subject", "subject", true, false},
+	{"Message-Id", "message-id", "message_id", true, false},
+	{"Size", "bytes", "size", false, true},
+	{"Post-Number", "post", "post_number", false, true},
+	{"Duplicate-Of", "duplicate of", "duplicate_of", false, false},
+	{"About", "about", "about", false, false},
 };
 #define N_FACTS (sizeof(facts) / sizeof(facts[0]))
 
@@ -71,20 +73,51 @@ hide_token(const char *value, struct sbuf *out)
 	sbuf_adds(out, value + n + strcspn(value + n, " "));
 }
 
-void
-story_facts(const struct envelope *env)
+bool
+story_is_about(const struct envelope *env, const char *field)
+{
+	const char *role = envelope_get(env, "Role");
+	const char *kind = envelope_get(env, "Kind");
+	size_t i, first = look_first_block(env);
+
+	if ((role == NULL || strcmp(role, "notice") != 0) &&
+	    (kind == NULL || strcmp(kind, "notice") != 0))
+		return false;
+	for (i = 0; i < env->n_lines; i++) {
+		if (env->lines[i].block >= first &&
+		    strcasecmp(env->lines[i].name, field) == 0)
+			return false;
+	}
+	return true;
+}
+
+/* Those of the mail itself, or those of the one that it is about. */
+static void
+print_facts(const struct envelope *env, bool is_about)
 {
 	size_t i;
 
 	for (i = 0; i < N_FACTS; i++) {
-		const char *value = envelope_get(env, facts[i].field);
+		const struct fact *f = &facts[i];
+		const char *value = envelope_get(env, f->field);
 
-		if (value == NULL)
+		if (value == NULL || (f->is_mail &&
+		    story_is_about(env, f->field)) != is_about)
 			continue;
-		printf("  %-13s ", facts[i].word);
+		printf(is_about ? "    %-11s " : "  %-13s ", f->word);
 		out_text(stdout, value);
 		putchar('\n');
 	}
+}
+
+void
+story_facts(const struct envelope *env)
+{
+	print_facts(env, false);
+	if (story_is_about(env, "Subject") && envelope_get(env, "About") ==
+	    NULL)
+		puts("  about         its parent:");
+	print_facts(env, true);
 }
 
 static bool
@@ -167,14 +200,47 @@ json_fields(const struct envelope *env, size_t block, bool is_full,
 	sbuf_free(&value);
 }
 
+static void
+json_fact(const struct envelope *env, const struct fact *f, struct json *j)
+{
+	unsigned long long number;
+
+	if (f->is_number && envelope_number(env, f->field, &number) == 1 &&
+	    number <= INT64_MAX)
+		json_number(j, f->key, (long long)number);
+	else if (f->is_number || (f->is_mail && story_is_about(env, f->field)))
+		json_string(j, f->key, NULL);
+	else
+		json_string(j, f->key, envelope_get(env, f->field));
+}
+
+/* What it is about, where it is a notice: null elsewhere. */
+static void
+json_about(const struct envelope *env, struct json *j)
+{
+	size_t i;
+
+	if (!story_is_about(env, "Subject")) {
+		json_string(j, "about_mail", NULL);
+		return;
+	}
+	json_object(j, "about_mail");
+	for (i = 0; i < N_FACTS; i++) {
+		if (facts[i].is_mail && story_is_about(env, facts[i].field))
+			json_string(j, facts[i].key, envelope_get(env,
+			    facts[i].field));
+	}
+	json_close(j, '}');
+}
+
 void
 story_json(const struct envelope *env, bool is_full, struct json *j)
 {
 	size_t i;
 
 	for (i = 0; i < N_FACTS; i++)
-		json_string(j, facts[i].key, envelope_get(env,
-		    facts[i].field));
+		json_fact(env, &facts[i], j);
+	json_about(env, j);
 	json_array(j, "steps");
 	for (i = look_first_block(env); i < env->n_blocks; i++) {
 		const struct envelope_trail *t = &env->trails[i];

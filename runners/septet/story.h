@@ -10,7 +10,11 @@
 #include "common/spool/envelope.h"
 #include "runners/septet/output.h"
 
-/* What it is: list, sender, subject, and the like, a line each. */
+/* Is what an automatic mail's envelope says in this field inherited from the
+ * message that it is about?  Its own From and Subject stand in no field. */
+bool story_is_about(const struct envelope *env, const char *field);
+/* What it is: list, sender, subject, and the like, a line each; of a notice
+ * what it is about stands indented below "about". */
 void story_facts(const struct envelope *env);
 /* A line for each block since the entry was made, with its fields where
  * is_full. */

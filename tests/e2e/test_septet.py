@@ -580,6 +580,36 @@ def test_trace_of_children():
               [t["id"] for t in have])
 
 
+def test_a_notice_is_not_taken_for_what_it_is_about():
+    with Tool() as site:
+        ident = held(site)
+        site.drain("command")
+        notice = [t for t in site.json("trace", ident)
+                  if t["where"] == "outbound/new"][0]
+        equal([notice[k] for k in ("role", "about", "sender", "from", "to",
+                                   "subject")],
+              ["notice", ident, None, None, None, None])
+        equal([notice["about_mail"][k] for k in ("from", "to", "subject")],
+              ["<zed@example.net>", "<%s>" % DEV, "Hi"])
+        # Its own, once it is composed.
+        assert notice["id"] in notice["message_id"], notice
+        assert "message_id" not in notice["about_mail"]
+        text = site.ok("show", notice["id"])
+        assert re.search(r"\n  about         %s\n    sender      "
+                         r"<zed@example.net>\n    from        .*\n"
+                         r"    to          .*\n    subject     Hi\n" % ident,
+                         text), text
+        equal(len(re.findall("zed@example.net|Hi\n", text)), 3)
+        row = site.json("queue", "outbound")[0]
+        equal([row[k] for k in ("from", "subject", "about")],
+              [None, None, ident])
+        assert "notice about:" in site.ok("queue", "outbound")
+        post = site.json("trace", ident)[0]
+        equal([post[k] for k in ("from", "subject", "about_mail")],
+              ["<zed@example.net>", "Hi", None])
+        equal([post["size"], post["post_number"]], [62, None])
+
+
 # ---- verdicts -------------------------------------------------------------
 
 def held(site, ident="two@x"):
