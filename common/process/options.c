@@ -30,19 +30,26 @@ base_name(const char *path)
 }
 
 static void
-print_help(const char *program, const char *usage)
+print_help(const char *program, const char *usage, bool is_server)
 {
 	printf("usage: %s %s\n"
-	    "  --site FILE        the site file (else $SEPTET_SITE, else %s)\n"
-	    "  --queue NAME       stand at this queue instead of the stock one\n"
-	    "  --instance NAME    this process's name among those of its queue\n"
-	    "  --log-level LEVEL  debug, info, warn or error\n"
-	    "  --drain            look once, handle what is there, and end\n"
-	    "  --version, --help\n", program, usage, SEPTET_SITE_FILE);
+	    "  --site FILE        the site file (else $SEPTET_SITE, else %s)\n",
+	    program, usage, SEPTET_SITE_FILE);
+	if (!is_server)
+		fputs("  --queue NAME       stand at this queue instead of the "
+		    "stock one\n"
+		    "  --instance NAME    this process's name among those of "
+		    "its queue\n", stdout);
+	fputs("  --log-level LEVEL  debug, info, warn or error\n", stdout);
+	if (!is_server)
+		fputs("  --drain            look once, handle what is there, "
+		    "and end\n", stdout);
+	fputs("  --version, --help\n", stdout);
 }
 
-int
-options_parse(int argc, char **argv, const char *usage, struct options *out)
+static int
+parse(int argc, char **argv, const char *usage, bool is_server,
+    struct options *out)
 {
 	int c;
 
@@ -65,7 +72,7 @@ options_parse(int argc, char **argv, const char *usage, struct options *out)
 			out->is_drain = true;
 			break;
 		case 'h':
-			print_help(base_name(argv[0]), usage);
+			print_help(base_name(argv[0]), usage, is_server);
 			exit(EXIT_OK);
 		case 'V':
 			printf("%s %s\n", base_name(argv[0]), SEPTET_VERSION);
@@ -76,6 +83,19 @@ options_parse(int argc, char **argv, const char *usage, struct options *out)
 		}
 	}
 	return optind;
+}
+
+int
+options_parse(int argc, char **argv, const char *usage, struct options *out)
+{
+	return parse(argc, argv, usage, false, out);
+}
+
+int
+options_parse_server(int argc, char **argv, const char *usage,
+    struct options *out)
+{
+	return parse(argc, argv, usage, true, out);
 }
 
 struct site *

@@ -22,6 +22,10 @@ struct options {
  * Returns the index of the first argument. */
 int options_parse(int argc, char **argv, const char *usage,
     struct options *out);
+/* The same for a program that stands at no queue: --help is silent on the
+ * options that say nothing to it, which are taken all the same. */
+int options_parse_server(int argc, char **argv, const char *usage,
+    struct options *out);
 /* Load the site that the options name, set up the log for `program`, print
  * every config error and exit EXIT_CONFIG where there is one. */
 struct site *options_site(const struct options *o, const char *program);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/base/clock.h"
@@ -325,13 +326,21 @@ watch_bell(struct server *server)
 static int
 watch_signals(struct server *server)
 {
-	static const int stops[] = {SIGTERM, SIGINT, 0};
+	static const int alone[] = {SIGTERM, SIGINT, 0};
+	static const int supervised[] = {SIGTERM, 0};
 	struct sigaction ignore = {.sa_handler = SIG_IGN};
+	struct stat st;
+	bool has_bell;
 
 	/* Whoever reads our log may go before we do. */
 	(void)sigaction(SIGPIPE, &ignore, NULL);
+	/* Ctrl-C at the supervisor's terminal is the supervisor's, which stops
+	 * us in our turn. */
+	has_bell = fstat(STDIN_FILENO, &st) == 0 && S_ISFIFO(st.st_mode);
+	if (has_bell)
+		(void)sigaction(SIGINT, &ignore, NULL);
 	server->signals = (struct source){.kind = SOURCE_SIGNAL,
-		.fd = sigfd_open(stops)};
+		.fd = sigfd_open(has_bell ? supervised : alone)};
 	return server->signals.fd == -1 ? -1 : watch(server, &server->signals);
 }
 

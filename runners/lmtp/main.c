@@ -10,9 +10,7 @@
 
 static const char usage[] =
     "[--site FILE] [--log-level LEVEL]\n"
-    "Takes mail in over LMTP and puts it into the queue inbound.\n"
-    "It stands at no queue: --queue and --instance change nothing, and\n"
-    "--drain makes no sense (a server has nothing to drain) and is refused.";
+    "Takes mail in over LMTP and puts it into the queue inbound.\n";
 
 int
 main(int argc, char **argv)
@@ -21,7 +19,7 @@ main(int argc, char **argv)
 	struct site *site;
 	int at, code;
 
-	at = options_parse(argc, argv, usage, &options);
+	at = options_parse_server(argc, argv, usage, &options);
 	if (options.is_drain || at != argc) {
 		fprintf(stderr, "septet-lmtp: %s; see --help\n",
 		    options.is_drain ? "--drain makes no sense for a server" :

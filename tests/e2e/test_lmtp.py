@@ -602,7 +602,7 @@ def test_clients_that_stay_do_not_hold_it_up():
             client.close()
 
 
-def test_without_a_bell():
+def without_a_bell(end):
     with Server(start=False) as server:
         with open(server.log_path, "ab") as log:
             process = subprocess.Popen([LMTP, "--site", server.file],
@@ -612,11 +612,26 @@ def test_without_a_bell():
             with Client(server.tcp) as client:
                 client.post(DEV)
             assert "no doorbell" in server.log()
-            process.terminate()
+            process.send_signal(end)
             equal(process.wait(PATIENCE), 0)
         finally:
             process.kill()
             process.wait()
+
+
+def test_without_a_bell():
+    without_a_bell(signal.SIGTERM)
+    without_a_bell(signal.SIGINT)
+
+
+def test_ctrl_c_is_for_who_has_the_bell():
+    with Server() as server:
+        server.process.send_signal(signal.SIGINT)
+        with Client(server.tcp) as client:
+            client.post(DEV)
+        equal(server.process.poll(), None)
+        assert "stopping" not in server.log(), server.log()
+        server.stop()
 
 
 def test_address_in_use():
@@ -673,7 +688,9 @@ def test_options():
     with Server(start=False) as server:
         got = run("--help")
         equal(got.returncode, 0)
-        assert "--drain" in got.stdout and "no sense" in got.stdout
+        for option in ("--queue", "--instance", "--drain"):
+            assert option not in got.stdout, option + " says nothing to it"
+        assert "--log-level" in got.stdout and "--site" in got.stdout
         equal(run("--version").returncode, 0)
         for arguments, code, text in (
                 (("--drain", "--site", server.file), 64, "--drain"),
