@@ -5,7 +5,21 @@
 #ifndef SEPTET_PROCESS_PRIVILEGE_H
 #define SEPTET_PROCESS_PRIVILEGE_H
 
+#include <sys/types.h>
+
+#include "common/base/sbuf.h"
 #include "common/domain/site.h"
+
+struct privilege {
+	uid_t uid;
+	gid_t gid;
+};
+
+/* Whom privilege_drop would become: 1; 0 where it would change nothing (not
+ * root, or a site without a user); -1 with errno, ENOENT where there is no
+ * such user or group, and why has a sentence that names the key. */
+int privilege_find(const struct site *site, struct privilege *out,
+    struct sbuf *why) __attribute__((warn_unused_result));
 
 /* Where started as root and the site has a user: become it, for good, with the
  * site's group (else the user's own).  Also sets umask 007, so that files

@@ -203,6 +203,7 @@ check_site(const struct supervisor *s)
 	struct conf_errors errors = {0};
 	struct site *site;
 	size_t i;
+	int code;
 
 	site = site_load(s->site->file, &errors);
 	for (i = 0; i < errors.lines.n; i++)
@@ -210,8 +211,15 @@ check_site(const struct supervisor *s)
 	conf_errors_free(&errors);
 	if (site == NULL)
 		return EXIT_CONFIG;
+	code = ready_look(site);
 	site_free(&site);
-	return EXIT_OK;
+	return code;
+}
+
+static int
+look_at_site(const struct supervisor *s)
+{
+	return ready_look(s->site);
 }
 
 /* ---- in the supervisor ------------------------------------------------ */
@@ -219,9 +227,8 @@ check_site(const struct supervisor *s)
 /* The child drops every descriptor but stderr: the bells above all, since a
  * runner hears of our death only where nobody else holds its bell, and the
  * lock, which would outlive us. */
-static int
-start(struct supervisor *s, struct chore *chore,
-    int (*work)(const struct supervisor *s))
+static pid_t
+start_child(const struct supervisor *s, int (*work)(const struct supervisor *s))
 {
 	pid_t pid;
 
@@ -229,10 +236,23 @@ start(struct supervisor *s, struct chore *chore,
 	if (pid == 0) {
 		close_range(STDERR_FILENO + 1, ~0U, 0);
 		sigfd_child_reset();
+		/* Ctrl-C at the terminal is the supervisor's. */
+		signal(SIGINT, SIG_IGN);
 		_exit(work(s));
 	}
-	if (pid == -1) {
+	if (pid == -1)
 		log_error("fork: %s", strerror(errno));
+	return pid;
+}
+
+static int
+start(struct supervisor *s, struct chore *chore,
+    int (*work)(const struct supervisor *s))
+{
+	pid_t pid;
+
+	pid = start_child(s, work);
+	if (pid == -1) {
 		chore->not_before = clock_mono_ms() + FORK_RETRY_MS;
 		return -1;
 	}
@@ -317,10 +337,13 @@ chore_tick(struct supervisor *s)
 static void
 recovered(struct supervisor *s, int status)
 {
+	char ended[STATUS_EXIT_SIZE];
 	size_t i;
 
-	if (!WIFEXITED(status) || WEXITSTATUS(status) != EXIT_OK)
-		log_error("recovery did not finish: status=%d", status);
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != EXIT_OK) {
+		status_exit(status, ended);
+		log_error("recovery did not finish: exit=%s", ended);
+	}
 	for (i = 0; i < s->n_queues; i++) {
 		if (s->queues[i].is_recovering)
 			bells_ring(&s->bells, i);
@@ -363,4 +386,20 @@ int
 chore_check(struct supervisor *s)
 {
 	return start(s, &s->check, check_site);
+}
+
+int
+chore_look(const struct supervisor *s)
+{
+	int status;
+	pid_t pid;
+
+	pid = start_child(s, look_at_site);
+	if (pid == -1)
+		return EXIT_TEMPORARY;
+	while (waitpid(pid, &status, 0) == -1) {
+		if (errno != EINTR)
+			return EXIT_TEMPORARY;
+	}
+	return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_TEMPORARY;
 }

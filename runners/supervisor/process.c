@@ -20,6 +20,8 @@
 #include "common/system/child.h"
 #include "runners/supervisor/supervisor.h"
 
+#define PROGRAM_MAX 4096
+
 /* Ours is the write end: only that must not block, and nobody else has it, so
  * that our death is an end of file for every runner. */
 static int
@@ -34,18 +36,46 @@ make_bell(int ends[2])
 	return -1;
 }
 
-/* The folder of the programs can be another for a test or a trial build. */
+/* The folder that we were started from: it has the runners where all was moved
+ * after it was built.  NULL: it cannot be told. */
+static char *
+own_folder(void)
+{
+	char path[PROGRAM_MAX], *slash;
+	ssize_t n;
+
+	n = readlink("/proc/self/exe", path, sizeof(path));
+	if (n <= 0 || (size_t)n == sizeof(path))
+		return NULL;
+	path[n] = '\0';
+	slash = strrchr(path, '/');
+	return slash == NULL ? NULL : strndup(path, (size_t)(slash - path));
+}
+
+char *
+process_folder(const struct site *site)
+{
+	char *own;
+
+	if (strcmp(site->programs, SEPTET_LIBEXEC) == 0 &&
+	    access(site->programs, F_OK) == -1) {
+		own = own_folder();
+		if (own != NULL)
+			return own;
+	}
+	return strdup(site->programs);
+}
+
 static char *
 program_path(const struct supervisor *s, const struct instance *i)
 {
-	const char *folder;
-	char *path;
+	char *folder, *path;
 
-	folder = getenv("SEPTET_PROGRAMS");
-	if (folder == NULL || *folder == '\0')
-		folder = s->site->programs;
-	if (asprintf(&path, "%s/%s", folder, i->program) == -1)
-		return NULL;
+	folder = process_folder(s->site);
+	if (folder == NULL || asprintf(&path, "%s/%s", folder, i->program) ==
+	    -1)
+		path = NULL;
+	free(folder);
 	return path;
 }
 
@@ -93,8 +123,8 @@ start(struct supervisor *s, struct instance *i)
 	}
 	i->pid = start_on(s, i, path, ends[0]);
 	if (i->pid == -1) {
-		log_error("service=%s cannot start %s: %s", i->name, path,
-		    strerror(errno));
+		log_error("service=%s cannot start %s: %s (programs: in %s)",
+		    i->name, path, strerror(errno), s->site->file);
 		i->pid = 0;
 		io_close(&ends[1]);
 	}
@@ -121,8 +151,21 @@ push(const struct instance *i, int signal_number)
 		kill(i->pid, signal_number);
 }
 
+static void act(struct supervisor *s, struct instance *i, unsigned todo);
+
 /* A failed start is told to the service as a death, which never starts
- * anything at once: no more than one level of this. */
+ * anything at once.  It was not up before, whatever the service thinks. */
+static void
+fail_start(struct supervisor *s, struct instance *i)
+{
+	unsigned todo;
+
+	todo = service_step(&i->service, SERVICE_DIED, clock_mono_ms());
+	i->since = clock_ms();
+	status_log(s, i, SERVICE_STARTING);
+	act(s, i, todo);
+}
+
 static void
 act(struct supervisor *s, struct instance *i, unsigned todo)
 {
@@ -139,7 +182,7 @@ act(struct supervisor *s, struct instance *i, unsigned todo)
 	if (start(s, i) == 0)
 		process_ring(s, i);
 	else
-		process_event(s, i, SERVICE_DIED);
+		fail_start(s, i);
 }
 
 void
@@ -185,6 +228,10 @@ process_reap(struct supervisor *s, pid_t pid, int status)
 		i = &s->instances[k];
 		if (i->pid != pid)
 			continue;
+		/* One that ends while all are to end was not asked to yet,
+		 * but is not to come back (a Ctrl-C reaches it too). */
+		if (s->phase == PHASE_STOPPING)
+			process_event(s, i, SERVICE_DROP);
 		hang_up(i);
 		i->pid = 0;
 		i->has_ended = true;

@@ -24,7 +24,6 @@
 #define LOG_MODE 0640
 /* More than a line has beside its names. */
 #define LINE_ROOM 256
-#define EXIT_TEXT_SIZE 24
 
 static const char *const phase_names[] = {
 	[PHASE_STARTING] = "starting",
@@ -35,24 +34,29 @@ static const char *const phase_names[] = {
 	[PHASE_STOPPED] = "down",
 };
 
-/* "0", "75", "signal:9", "-" where it has not ended yet. */
-static void
-format_exit(const struct instance *i, char out[EXIT_TEXT_SIZE])
+void
+status_exit(int status, char out[STATUS_EXIT_SIZE])
 {
-	if (!i->has_ended)
-		snprintf(out, EXIT_TEXT_SIZE, "-");
-	else if (WIFSIGNALED(i->last_status))
-		snprintf(out, EXIT_TEXT_SIZE, "signal:%d",
-		    WTERMSIG(i->last_status));
+	if (WIFSIGNALED(status))
+		snprintf(out, STATUS_EXIT_SIZE, "signal:%d", WTERMSIG(status));
 	else
-		snprintf(out, EXIT_TEXT_SIZE, "%d",
-		    WEXITSTATUS(i->last_status));
+		snprintf(out, STATUS_EXIT_SIZE, "%d", WEXITSTATUS(status));
+}
+
+/* "-" where it has not ended yet. */
+static void
+format_exit(const struct instance *i, char out[STATUS_EXIT_SIZE])
+{
+	if (i->has_ended)
+		status_exit(i->last_status, out);
+	else
+		snprintf(out, STATUS_EXIT_SIZE, "-");
 }
 
 static void
 add_instance(struct supervisor *s, const struct instance *i)
 {
-	char since[CLOCK_RFC3339_SIZE], ended[EXIT_TEXT_SIZE];
+	char since[CLOCK_RFC3339_SIZE], ended[STATUS_EXIT_SIZE];
 	unsigned starts;
 
 	clock_format(i->since, since);
@@ -142,7 +146,8 @@ status_phase(struct supervisor *s, enum phase phase)
 	log_info("supervisor state=%s was=%s", phase_names[phase],
 	    phase_names[s->phase]);
 	s->phase = phase;
-	s->since = clock_ms();
+	if (phase == PHASE_STOPPED)
+		s->since = clock_ms();
 	/* Who is told that we are ready may look at the status file next. */
 	status_write(s);
 	s->is_dirty = true;
@@ -160,7 +165,7 @@ status_log(struct supervisor *s, const struct instance *i,
     enum service_state was)
 {
 	const char *state, *before;
-	char ended[EXIT_TEXT_SIZE];
+	char ended[STATUS_EXIT_SIZE];
 
 	(void)s;
 	state = service_state_name(i->service.state);

@@ -14,10 +14,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <limits.h>
 #include <poll.h>
-#include <pwd.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -27,6 +25,7 @@
 #include "common/base/io.h"
 #include "common/base/log.h"
 #include "common/process/options.h"
+#include "common/process/privilege.h"
 #include "common/system/fsutil.h"
 #include "common/system/lock.h"
 #include "common/system/sigfd.h"
@@ -262,20 +261,32 @@ run(struct supervisor *s)
 /* The folder of locks lies in a place that only root may write to; its user
  * is to be the runners'. */
 static int
-make_run_folder(const struct site *site)
+make_run_folder(const struct site *site, const struct privilege *to)
 {
-	const struct passwd *user;
-
 	if (fs_mkdirs(AT_FDCWD, site->run, RUN_MODE) == -1)
 		return -1;
-	if (geteuid() != 0 || site->user == NULL)
-		return 0;
-	user = getpwnam(site->user);
-	if (user == NULL) {
-		errno = EINVAL;
-		return -1;
+	return to == NULL ? 0 : chown(site->run, to->uid, to->gid);
+}
+
+/* 0, or an exit code after saying why. */
+static int
+take_run_folder(const struct site *site)
+{
+	struct privilege to;
+	struct sbuf why = {0};
+	int found, code;
+
+	found = privilege_find(site, &to, &why);
+	if (found == -1) {
+		code = errno == ENOENT ? EXIT_CONFIG : EXIT_TEMPORARY;
+		log_error("%s", why.data);
+		sbuf_free(&why);
+		return code;
 	}
-	return chown(site->run, user->pw_uid, user->pw_gid);
+	if (make_run_folder(site, found == 1 ? &to : NULL) == 0)
+		return 0;
+	log_error("run %s: %s", site->run, strerror(errno));
+	return EXIT_CONFIG;
 }
 
 /* Open SPOOL and take its lock: 0, or an exit code after saying why. */
@@ -300,10 +311,7 @@ take_tree(struct supervisor *s)
 			    strerror(errno));
 		return EXIT_REFUSED;
 	}
-	if (make_run_folder(s->site) == 0)
-		return 0;
-	log_error("run %s: %s", s->site->run, strerror(errno));
-	return EXIT_CONFIG;
+	return take_run_folder(s->site);
 }
 
 static int
@@ -313,6 +321,8 @@ open_all(struct supervisor *s)
 	int code;
 
 	code = take_tree(s);
+	if (code == 0)
+		code = chore_look(s);
 	if (code != 0)
 		return code;
 	if (status_open_log(s->site) == -1) {
@@ -347,6 +357,9 @@ supervisor_main(const struct supervisor_options *options)
 	if (code == 0) {
 		log_info("supervisor state=starting pid=%ld spool=%s",
 		    (long)getpid(), s.site->spool);
+		if (geteuid() == 0 && s.site->user == NULL)
+			log_warn("the runners run as root: there is no user: "
+			    "in %s", s.site->file);
 		fleet_begin(&s);
 		code = run(&s);
 	}

@@ -4,9 +4,9 @@
  *
  * One thread around one poll(2).  What each file holds: supervisor.c the loop
  * and the phases, fleet.c who is to run, process.c a runner's process, chore.c
- * work in forked children, ring.c the bells, status.c what is told.  No memory
- * is asked for after the site is loaded without a way to go on where there is
- * none.
+ * work in forked children, ready.c what is looked at before anything starts,
+ * ring.c the bells, status.c what is told.  No memory is asked for after the
+ * site is loaded without a way to go on where there is none.
  */
 #ifndef SEPTET_SUPERVISOR_SUPERVISOR_H
 #define SEPTET_SUPERVISOR_SUPERVISOR_H
@@ -25,6 +25,8 @@
 
 #define SUPERVISOR_LOCK "supervisor.lock"
 #define SUPERVISOR_STATUS "supervisor.status"
+
+#define STATUS_EXIT_SIZE 24
 
 /* An instance that stands at no queue. */
 #define NO_QUEUE ((size_t)-1)
@@ -78,7 +80,7 @@ struct supervisor {
 	struct supervisor_options options;
 	struct site *site;
 	enum phase phase;
-	int64_t since;
+	int64_t since;          /* its start, at last its end; wall ms */
 	struct queue *queues;
 	size_t n_queues;
 	struct instance *instances;
@@ -131,6 +133,14 @@ bool process_reap(struct supervisor *s, pid_t pid, int status);
 /* Deadlines that have come, and starts that waited for recovery. */
 void process_tick(struct supervisor *s);
 void process_ring(struct supervisor *s, struct instance *i);
+/* Where the runners' programs are: for free(3), NULL (ENOMEM). */
+char *process_folder(const struct site *site);
+
+/* ---- ready.c ---------------------------------------------------------- */
+
+/* Can this site run here at all?  For a child: becomes the site's user, says
+ * what is wrong.  An exit code. */
+int ready_look(const struct site *site);
 
 /* ---- chore.c ---------------------------------------------------------- */
 
@@ -143,6 +153,8 @@ bool chore_is_recovering(const struct supervisor *s);
 void chore_drop(struct supervisor *s);
 /* Read the site file in a child, which says every error.  0, -1. */
 int chore_check(struct supervisor *s) __attribute__((warn_unused_result));
+/* ready_look in a child, waited for.  An exit code. */
+int chore_look(const struct supervisor *s);
 /* The child of the last chore_check ended. */
 void supervisor_checked(struct supervisor *s, bool is_good);
 
@@ -166,6 +178,8 @@ void ring_tick(struct supervisor *s);
 /* Room for the status text, asked for while there is a way back. */
 void status_reserve(struct supervisor *s);
 void status_write(struct supervisor *s);
+/* "0", "75", "signal:9": a wait(2) status as text. */
+void status_exit(int status, char out[STATUS_EXIT_SIZE]);
 /* Enter a phase, say so. */
 void status_phase(struct supervisor *s, enum phase phase);
 void status_log(struct supervisor *s, const struct instance *i,

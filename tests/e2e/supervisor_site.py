@@ -110,13 +110,13 @@ class Site:
     def off(self, event, instance):
         os.unlink(os.path.join(self.stand_in, "%s.%s" % (instance, event)))
 
-    def start(self, *options, offset=None, wait=True):
+    def start(self, *options, offset=None, wait=True, program=SUPERVISOR):
         env = dict(self.env)
         if offset is not None:
             env["SEPTET_CLOCK_OFFSET"] = str(offset)
         read_end, write_end = os.pipe()
         self.process = subprocess.Popen(
-            [SUPERVISOR, "--site", self.file, "--ready-fd", str(write_end),
+            [program, "--site", self.file, "--ready-fd", str(write_end),
              *options], env=env, pass_fds=[write_end],
             stdin=subprocess.DEVNULL)
         os.close(write_end)

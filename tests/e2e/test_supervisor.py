@@ -8,16 +8,20 @@
 
 import concurrent.futures
 import os
+import pwd
 import re
+import shutil
 import signal
 import socket
+import subprocess
 import sys
 import time
 import traceback
 
 sys.dont_write_bytecode = True
-from supervisor_site import (PATIENCE, QUEUES, ROOT, Site, children, equal,
-                             is_alive, read, run, wait_for)  # noqa: E402
+from supervisor_site import (PATIENCE, QUEUES, ROOT, SUPERVISOR, Site,
+                             children, equal, is_alive, read, run,
+                             wait_for)  # noqa: E402
 
 
 def test_starts_all_and_rings():
@@ -253,9 +257,173 @@ def test_missing_program():
         site.wait_state("auth1", "backoff")
         assert "cannot start %s/septet-auth: No such file" % site.programs in \
             site.log()
+        # It never was up, nor is that said.
+        assert "service=auth1 state=backoff was=starting" in site.log()
+        assert "auth1 state=backoff was=up" not in site.log(), site.log()
         site.program("auth")
         site.wait_count("ring", "auth1", 1)
         site.stop()
+
+
+def refused(site, *texts):
+    """It says one thing, ends with 78, and has started nothing."""
+    got = run("--site", site.file, env=site.env)
+    equal((got.returncode, got.stderr.count("\n")), (78, 1))
+    for text in texts:
+        assert text in got.stderr, got.stderr
+    equal(site.events(), [])
+
+
+def test_no_program_at_all():
+    with Site() as site:
+        wrong = os.path.join(site.root, "nowhere")
+        site.env["SEPTET_PROGRAMS"] = wrong
+        refused(site, "error programs %s: no runner can be executed" % wrong,
+                "No such file", "SEPTET_PROGRAMS")
+        del site.env["SEPTET_PROGRAMS"]
+        site.write(programs=wrong)
+        refused(site, wrong, "(programs: in %s," % site.file)
+        for name in os.listdir(site.programs):
+            os.chmod(os.path.join(site.programs, name), 0o644)
+        site.write(programs="programs")
+        refused(site, site.programs, "Permission denied")
+        # A reload to such a file is not one.
+        for name in os.listdir(site.programs):
+            os.chmod(os.path.join(site.programs, name), 0o755)
+        site.start()
+        site.write(programs=wrong)
+        site.process.send_signal(signal.SIGHUP)
+        site.wait_reloaded()
+        assert "programs %s: no runner" % wrong in site.log(), site.log()
+        assert "config of before stays" in site.log(), site.log()
+        equal(site.status()["auth1"]["restarts"], "0")
+        site.stop()
+
+
+def test_programs_beside_a_moved_supervisor():
+    data = open(SUPERVISOR, "rb").read()
+    for folder in re.findall(rb"(/[!-~]*/lib/septet)\0", data):
+        if os.path.exists(folder):
+            return "there is a %s" % folder.decode()
+    with Site() as site:
+        del site.env["SEPTET_PROGRAMS"]
+        site.start(program=shutil.copy(SUPERVISOR, site.programs))
+        site.wait_count("ring", "auth1", 1)
+        site.stop()
+
+
+def test_unknown_user():
+    if os.geteuid() != 0:
+        return "needs root"
+    with Site() as site:
+        site.write(user="nosuch-user")
+        refused(site, "there is no user nosuch-user",
+                "(user: in %s)" % site.file)
+        site.write(user="nobody", group="nosuch-group")
+        refused(site, "there is no group nosuch-group",
+                "(group: in %s)" % site.file)
+
+
+def give(user, *paths):
+    for path in paths:
+        for folder, _, files in os.walk(path):
+            os.chown(folder, user.pw_uid, user.pw_gid)
+            for name in files:
+                os.chown(os.path.join(folder, name), user.pw_uid, user.pw_gid)
+
+
+def test_user_without_rights():
+    if os.geteuid() != 0:
+        return "needs root"
+    nobody = pwd.getpwnam("nobody")
+    with Site() as site:
+        lists = os.path.join(site.root, "lists")
+        os.chmod(site.root, 0o755)
+        site.start()
+        assert site.log().count("runners run as root") == 1, site.log()
+        site.stop()
+        os.unlink(os.path.join(site.stand_in, "log"))
+        site.write(user="nobody")
+        text = "%s: not writable by user nobody (user: in %s)"
+        got = run("--site", site.file, env=site.env)
+        equal(got.returncode, 78)
+        # run is the supervisor's to give away, the others are not.
+        for path in (site.spool, lists):
+            assert text % (path, site.file) in got.stderr, got.stderr
+        equal((got.stderr.count("\n"), site.events()), (2, []))
+        os.chown(site.spool, nobody.pw_uid, nobody.pw_gid)
+        give(nobody, lists)
+        refused(site, text % (os.path.join(site.spool, "msg"), site.file))
+        give(nobody, site.spool)
+        before = site.log()
+        site.start()
+        site.wait_count("start", "auth1", 1)
+        assert "as root" not in site.log()[len(before):], site.log()
+        site.stop()
+
+
+def test_starter_without_rights():
+    if os.geteuid() != 0:
+        return "needs root"
+    nobody = pwd.getpwnam("nobody")
+    with Site() as site:
+        os.chmod(site.root, 0o755)
+        give(nobody, site.spool)
+        os.mkdir(os.path.join(site.root, "run"))
+        give(nobody, os.path.join(site.root, "run"))
+        program = shutil.copy(SUPERVISOR, site.root)
+        got = subprocess.run(
+            [program, "--site", site.file], env=site.env, user="nobody",
+            group=nobody.pw_gid, extra_groups=[], stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, timeout=PATIENCE)
+        equal(got.returncode, 78)
+        assert "%s/lists: not writable by user nobody, who starts" % \
+            site.root in got.stderr, got.stderr
+
+
+def test_recovery_that_fails_says_how():
+    with Site() as site:
+        with open(os.path.join(site.spool, "auth"), "w"):
+            pass
+        site.start(wait=False)
+        wait_for(lambda: "recovery did not finish: exit=75" in site.log(),
+                 "exit=75")
+        site.process.send_signal(signal.SIGTERM)
+        equal(site.process.wait(timeout=60), 0)
+
+
+def test_ctrl_c_reaches_a_runner_first():
+    with Site(lmtp="{listen: [\"127.0.0.1:8024\"]}") as site:
+        site.on("start", "lmtp", "trap 'exit 0' INT; say trap")
+        site.start()
+        site.wait_count("trap", "lmtp", 1)
+        pid = site.pid("lmtp")
+        # Both come to the supervisor in one turn.
+        site.process.send_signal(signal.SIGSTOP)
+        os.kill(pid, signal.SIGINT)
+        wait_for(lambda: not is_alive(pid), "lmtp has ended")
+        site.process.send_signal(signal.SIGINT)
+        site.process.send_signal(signal.SIGCONT)
+        equal(site.process.wait(timeout=60), 0)
+        log = site.log()
+        assert "backoff" not in log and " warn service" not in log, log
+        assert "service=lmtp state=down was=stopping exit=0" in log, log
+        equal(site.count("start", "lmtp"), 1)
+
+
+def test_since():
+    with Site() as site:
+        site.start()
+        status = site.status()
+        since = status["supervisor"]["since"]
+        for name, words in status.items():
+            assert since <= words["since"], (name, since, words)
+        site.process.send_signal(signal.SIGHUP)
+        site.wait_reloaded()
+        wait_for(lambda: site.status()["supervisor"]["state"] == "up", "up")
+        equal(site.status()["supervisor"]["since"], since)
+        site.stop()
+        assert site.status()["supervisor"]["since"] > since, "its end"
 
 
 def test_second_is_refused():
