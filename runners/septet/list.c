@@ -9,7 +9,13 @@
 #include <unistd.h>
 
 #include "common/domain/roster.h"
+#include "runners/septet/look.h"
 #include "runners/septet/septet.h"
+
+/* Mail for a new list is refused, and for one that is gone taken, until the
+ * MTA hears of it. */
+static const char remind[] = "where an MTA has a table of addresses, make it "
+    "anew: septet maps";
 
 int
 list_create_run(struct cli *c, int argc, char **argv)
@@ -32,7 +38,7 @@ list_create_run(struct cli *c, int argc, char **argv)
 	} else if ((code = cli_open(c, CLI_LISTS)) == 0) {
 		cli_address(c, argv[1], &address);
 		if (lists_create(c->lists, address.data, &owners, &why) == 0)
-			printf("%s\n", address.data);
+			printf("%s\n%s\n", address.data, remind);
 		else if (errno == EEXIST)
 			code = cli_fail(EXIT_DATA, "%s: there is such a list "
 			    "already", address.data);
@@ -72,6 +78,15 @@ print_strings(struct json *j, const char *key, const struct strv *v)
 }
 
 static void
+json_count(struct json *j, long long members)
+{
+	if (members == -1)
+		json_string(j, "members", NULL);
+	else
+		json_number(j, "members", members);
+}
+
+static void
 join(const struct strv *v, struct sbuf *out)
 {
 	size_t i;
@@ -92,11 +107,12 @@ ls_text(const char *name, const struct list *list, const char *why)
 		snprintf(count, sizeof(count), "%lld", n);
 	out_cell(stdout, name, 40, 0);
 	out_cell(stdout, count, -9, 0);
-	fputs("  ", stdout);
-	if (list != NULL) {
+	if (list != NULL && list->owners.n > 0) {
 		join(&list->owners, &owners);
-		out_text(stdout, sbuf_str(&owners));
-	} else {
+		fputs("  ", stdout);
+		out_text(stdout, owners.data);
+	} else if (list == NULL) {
+		fputs("  ", stdout);
 		out_color(OUT_BAD);
 		out_text(stdout, why);
 		out_color(OUT_PLAIN);
@@ -112,7 +128,7 @@ ls_json(struct json *j, const char *name, const struct list *list,
 	json_object(j, NULL);
 	json_string(j, "list", name);
 	if (list != NULL) {
-		json_number(j, "members", count_members(list));
+		json_count(j, count_members(list));
 		print_strings(j, "owners", &list->owners);
 	} else {
 		json_string(j, "error", why);
@@ -162,19 +178,6 @@ list_ls_run(struct cli *c, int argc, char **argv)
 	return code;
 }
 
-static const char *
-identity_name(const struct list *list)
-{
-	static const char *const names[] = {
-		[LIST_FROM_FIRST] = "from, envelope",
-		[LIST_FROM_ONLY] = "from",
-		[LIST_ENVELOPE_ONLY] = "envelope",
-		[LIST_ENVELOPE_FIRST] = "envelope, from",
-	};
-
-	return names[list->identity];
-}
-
 /* One thing about a list in either form. */
 struct shower {
 	bool is_json;
@@ -217,6 +220,44 @@ show_strings(struct shower *s, const char *key, const struct strv *v)
 }
 
 static void
+show_identity(struct shower *s, const struct list *list)
+{
+	static const char *const from = "from", *const envelope = "envelope";
+	bool is_envelope_first = list->identity == LIST_ENVELOPE_FIRST ||
+	    list->identity == LIST_ENVELOPE_ONLY;
+	struct strv words = {0};
+
+	strv_add(&words, is_envelope_first ? envelope : from);
+	if (list->identity == LIST_FROM_FIRST ||
+	    list->identity == LIST_ENVELOPE_FIRST)
+		strv_add(&words, is_envelope_first ? from : envelope);
+	show_strings(s, "identity", &words);
+	strv_free(&words);
+}
+
+static void
+show_bool(struct shower *s, const char *key, bool value)
+{
+	if (s->is_json)
+		json_bool(&s->j, key, value);
+	else
+		show_text(s, key, value ? "yes" : "no");
+}
+
+static void
+show_members(struct shower *s, const struct list *list)
+{
+	long long n = count_members(list);
+
+	if (s->is_json)
+		json_count(&s->j, n);
+	else if (n == -1)
+		show_text(s, "members", NULL);
+	else
+		show_number(s, "members", n);
+}
+
+static void
 show_roles(struct shower *s, const struct list *list)
 {
 	const struct lists_suffix *suffix;
@@ -244,7 +285,7 @@ show_list(struct shower *s, const struct list *list)
 	show_text(s, "description", list->description);
 	show_strings(s, "owners", &list->owners);
 	show_strings(s, "moderators", &list->moderators);
-	show_number(s, "members", count_members(list));
+	show_members(s, list);
 	show_text(s, "language", list->language);
 	show_text(s, "subject_prefix", list->subject_prefix);
 	show_text(s, "member_action", list_action_name(list->member_action));
@@ -252,11 +293,11 @@ show_list(struct shower *s, const struct list *list)
 	    list_action_name(list->nonmember_action));
 	show_text(s, "size_action", list_action_name(list->size_action));
 	show_number(s, "size_limit", (long long)list->size_limit);
-	show_text(s, "identity", identity_name(list));
+	show_identity(s, list);
 	show_text(s, "subscribe", list->subscribe == LIST_CLOSED ? "closed" :
 	    "confirm");
 	show_text(s, "verp", list->verp == LIST_VERP_EACH ? "each" : "none");
-	show_text(s, "closed", list->is_closed ? "yes" : "no");
+	show_bool(s, "closed", list->is_closed);
 	show_number(s, "bounce_threshold", list->bounce_threshold);
 	show_text(s, "folder", list->dir);
 	show_roles(s, list);
@@ -289,6 +330,51 @@ list_show_run(struct cli *c, int argc, char **argv)
 	return EXIT_OK;
 }
 
+/* How many posts of a list are held in one queue. */
+static unsigned long
+count_held_in(struct cli *c, const char *queue, const char *list)
+{
+	struct spool_scan *scan;
+	const char *name, *folder, *of;
+	struct sbuf path = {0}, why = {0};
+	struct envelope env;
+	unsigned long n = 0;
+
+	scan = spool_scan_open(c->spool, queue, SPOOL_HELD, INT64_MAX);
+	while (scan != NULL && spool_scan_next(scan, &name, &folder) == 1) {
+		sbuf_set(&path, queue);
+		sbuf_printf(&path, "/%s/%s", spool_place_name(SPOOL_HELD),
+		    name);
+		if (look_envelope(c, path.data, &env, &why) != 1)
+			continue;
+		of = envelope_get(&env, "List");
+		n += of != NULL && strcmp(of, list) == 0;
+		envelope_free(&env);
+	}
+	if (scan != NULL)
+		spool_scan_close(&scan);
+	sbuf_free(&path);
+	sbuf_free(&why);
+	return n;
+}
+
+/* Said before a list goes; what cannot be read now is not counted. */
+static void
+warn_of_held(struct cli *c, const char *list)
+{
+	size_t i;
+
+	for (i = 0; i < c->site->n_queues; i++) {
+		const char *queue = c->site->queues[i].name;
+		unsigned long n = count_held_in(c, queue, list);
+
+		if (n > 0)
+			printf("%lu held post%s of %s remain%s; septet queue "
+			    "%s lists them\n", n, n == 1 ? "" : "s", list,
+			    n == 1 ? "s" : "", queue);
+	}
+}
+
 /* 0 go on, else an exit code. */
 static int
 ask(const char *name, long long members)
@@ -298,8 +384,8 @@ ask(const char *name, long long members)
 	if (!isatty(STDIN_FILENO))
 		return cli_fail(EXIT_USAGE, "list delete %s: there is no "
 		    "terminal to ask on; say --yes", name);
-	printf("%s has %lld members. Delete it with its roster? [y/N] ", name,
-	    members);
+	printf("%s has %lld member%s. Delete it with its roster? [y/N] ", name,
+	    members, members == 1 ? "" : "s");
 	fflush(stdout);
 	if (fgets(answer, sizeof(answer), stdin) != NULL &&
 	    (answer[0] == 'y' || answer[0] == 'Y'))
@@ -323,7 +409,7 @@ list_delete_run(struct cli *c, int argc, char **argv)
 	code = cli_arguments(c, &argc, argv, options, (const int[2]){1, 1});
 	if (code != 0)
 		return code - 1;
-	code = cli_open(c, CLI_LISTS);
+	code = cli_open(c, CLI_SPOOL | CLI_LISTS);
 	if (code == 0)
 		code = cli_list(c, argv[1], &list);
 	if (code != 0)
@@ -332,6 +418,8 @@ list_delete_run(struct cli *c, int argc, char **argv)
 	 * nobody thought of. */
 	sbuf_set(&name, list->address);
 	members = count_members(list);
+	if (is_sure || isatty(STDIN_FILENO))
+		warn_of_held(c, name.data);
 	if (!is_sure)
 		code = ask(name.data, members);
 	if (code == 0 && lists_delete(c->lists, name.data) == -1)
@@ -339,7 +427,8 @@ list_delete_run(struct cli *c, int argc, char **argv)
 		    "%s: no such list", name.data) :
 		    cli_errno("list %s", name.data);
 	else if (code == 0)
-		printf("%s deleted, %lld members\n", name.data, members);
+		printf("%s deleted, %lld member%s\n%s\n", name.data, members,
+		    members == 1 ? "" : "s", remind);
 	sbuf_free(&name);
 	return code;
 }

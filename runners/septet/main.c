@@ -114,6 +114,7 @@ main(int argc, char **argv)
 		{NULL, 0, NULL, 0},
 	};
 	struct cli cli = {.uid = getuid()};
+	bool is_version = false;
 	int c, code;
 
 	log_setup("septet", LOG_LEVEL_WARN);
@@ -126,13 +127,17 @@ main(int argc, char **argv)
 		} else if (c == 'j') {
 			cli.is_json = true;
 		} else if (c == 'V') {
-			printf("septet %s\n", SEPTET_VERSION);
-			return EXIT_OK;
+			is_version = true;
 		} else {
 			return cli_fail(EXIT_USAGE, "%s: no such option, or "
 			    "its value is missing; see septet --help",
 			    argv[optind - 1]);
 		}
+	}
+	if (is_version) {
+		printf(cli.is_json ? "{\"version\": \"%s\"}\n" :
+		    "septet %s\n", SEPTET_VERSION);
+		return EXIT_OK;
 	}
 	if (optind == argc) {
 		cli_fail(EXIT_USAGE, "what to do? There are:");

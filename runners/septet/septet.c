@@ -25,62 +25,62 @@ const struct cli_command cli_commands[] = {
 	    "(postmaster@DOMAIN)\n"
 	    "  --maildir        deliver to DIR/mail instead of an SMTP server\n"
 	    "  --lmtp-port N    where the LMTP server listens (8024)\n",
-	    init_run},
+	    init_run, false},
 	{"check", "", "look for mistakes in the site and its lists",
 	    "Prints every problem; exits 78 where there is one.\n",
-	    check_run},
+	    check_run, true},
 	{"list create", "ADDRESS --owner ADDRESS...", "make a list", NULL,
-	    list_create_run},
-	{"list ls", "", "all lists", NULL, list_ls_run},
+	    list_create_run, false},
+	{"list ls", "", "all lists", NULL, list_ls_run, true},
 	{"list show", "LIST", "a list's policy and addresses", NULL,
-	    list_show_run},
+	    list_show_run, true},
 	{"list delete", "LIST [--yes]", "remove a list and its roster",
-	    "  --yes  do not ask\n", list_delete_run},
+	    "  --yes  do not ask\n", list_delete_run, false},
 	{"member add", "LIST ADDRESS... | LIST - [--skip-bad]",
 	    "add members",
 	    "  -           read standard input: a line is an address, or\n"
 	    "              Name <address>\n"
 	    "  --skip-bad  leave bad lines out instead of adding nothing\n",
-	    member_add_run},
-	{"member ls", "LIST", "the members of a list", NULL, member_ls_run},
+	    member_add_run, true},
+	{"member ls", "LIST", "the members of a list", NULL, member_ls_run, true},
 	{"member set", "LIST ADDRESS KEY=VALUE...", "change a member",
 	    "  status=active|disabled|moderated\n"
 	    "      disabled: gets no posts; moderated: own posts are held\n"
 	    "  mode=each|none\n      gets every post, or none\n"
-	    "  name=TEXT  lang=TEXT  address=ADDRESS\n", member_set_run},
+	    "  name=TEXT  lang=TEXT  address=ADDRESS\n", member_set_run, false},
 	{"member del", "LIST ADDRESS... | LIST -", "remove members", NULL,
-	    member_del_run},
+	    member_del_run, true},
 	{"post", "[--sender ADDRESS] LIST [FILE]",
 	    "send a message to a list",
 	    "  --sender ADDRESS  the envelope's sender; <> for none\n"
-	    "  FILE              the message (standard input)\n", post_run},
-	{"queue", "[NAME]", "what is waiting where", NULL, queue_run},
+	    "  FILE              the message (standard input)\n", post_run, true},
+	{"queue", "[NAME]", "what is waiting where", NULL, queue_run, true},
 	{"show", "ID [--raw]", "an entry: where it is and what it went through",
-	    "  --raw  the envelope as it stands\n", show_run},
+	    "  --raw  the envelope as it stands\n", show_run, true},
 	{"trace", "ID|MESSAGE-ID|ADDRESS [--days N] [--all]",
 	    "what became of a message, or of an address's mail",
 	    "  --days N  look back so far in the journal (as long as it is "
 	    "kept)\n  --all     every recipient, also of large lists\n",
-	    trace_run},
+	    trace_run, true},
 	{"retry", "ID...", "try what is dead or deferred again now", NULL,
-	    retry_run},
+	    retry_run, false},
 	{"requeue", "ID QUEUE", "move an entry to another queue", NULL,
-	    requeue_run},
+	    requeue_run, false},
 	{"discard", "ID...", "drop an entry; the journal keeps its trail", NULL,
-	    discard_run},
+	    discard_run, false},
 	{"approve", "ID... [--by ADDRESS]", "let a held post pass", NULL,
-	    approve_run},
+	    approve_run, false},
 	{"reject", "ID... [--by ADDRESS]",
-	    "refuse a held post and tell its sender", NULL, reject_run},
+	    "refuse a held post and tell its sender", NULL, reject_run, false},
 	{"maps", "postfix|exim", "a table of all addresses for the MTA", NULL,
-	    maps_run},
+	    maps_run, false},
 	{"status", "", "is everything well?",
-	    "Exits 1 where something needs attention.\n", status_run},
+	    "Exits 1 where something needs attention.\n", status_run, true},
 	{"log", "[-f] [-n N] [TEXT]", "the last lines of the log",
 	    "  -f    go on with what comes\n"
 	    "  -n N  so many lines (20)\n"
-	    "  TEXT  only lines with this in them\n", log_run},
-	{NULL, NULL, NULL, NULL, NULL},
+	    "  TEXT  only lines with this in them\n", log_run, false},
+	{NULL, NULL, NULL, NULL, NULL, false},
 };
 
 /* ---- errors ------------------------------------------------------------ */
@@ -135,8 +135,9 @@ cli_usage(const struct cli *c, const char *fmt, ...)
 	va_start(ap, fmt);
 	sbuf_vprintf(&text, fmt, ap);
 	va_end(ap);
-	cli_fail(0, "%s: %s; usage: septet %s %s", c->command->name,
-	    sbuf_str(&text), c->command->name, c->command->arguments);
+	cli_fail(0, "%s: %s; usage: septet %s%s%s", c->command->name,
+	    sbuf_str(&text), c->command->name,
+	    *c->command->arguments == '\0' ? "" : " ", c->command->arguments);
 	sbuf_free(&text);
 	return EXIT_USAGE;
 }
@@ -146,9 +147,13 @@ cli_usage(const struct cli *c, const char *fmt, ...)
 static int
 print_help(const struct cli *c)
 {
-	printf("usage: septet [--site FILE] [--json] %s %s\n%c%s.\n",
-	    c->command->name, c->command->arguments,
-	    c->command->about[0] - 'a' + 'A', c->command->about + 1);
+	const char *about = c->command->about;
+
+	printf("usage: septet [--site FILE]%s %s%s%s\n%c%s%s\n",
+	    c->command->has_json ? " [--json]" : "", c->command->name,
+	    *c->command->arguments == '\0' ? "" : " ", c->command->arguments,
+	    about[0] - 'a' + 'A', about + 1,
+	    about[strlen(about) - 1] == '?' ? "" : ".");
 	if (c->command->help != NULL)
 		fputs(c->command->help, stdout);
 	return EXIT_OK + 1;
@@ -228,6 +233,9 @@ cli_options(struct cli *c, int argc, char **argv,
 			    "is missing", argv[optind - 1]) + 1;
 		}
 	}
+	if (c->is_json && !c->command->has_json)
+		return cli_usage(c, "prints nothing for programs, so there is "
+		    "no --json") + 1;
 	*n = argc - optind;
 	memmove(argv + 1, argv + optind, (size_t)*n * sizeof(char *));
 	return 0;

@@ -38,6 +38,7 @@ struct cli_command {
 	const char *about;      /* one line, for the table of commands */
 	const char *help;       /* more lines, each ended by LF; or NULL */
 	int (*run)(struct cli *c, int argc, char **argv);
+	bool has_json;
 };
 
 /* An option of a subcommand; --site, --json and --help go without saying. */

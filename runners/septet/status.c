@@ -113,7 +113,7 @@ judge_service(struct status *s, const struct service *v)
 		alarm_add(s, "%s has failed: its config is wrong; septet check "
 		    "says more, then reload", v->name.data);
 	else if (strcmp(v->state.data, "backoff") == 0)
-		alarm_add(s, "%s ends again and again (%lld restarts); see "
+		alarm_add(s, "%s ends again and again (restarts: %lld); see "
 		    "septet log %s", v->name.data, v->restarts, v->name.data);
 	if (v->last_error.len > 0)
 		alarm_add(s, "%s: %s", v->name.data, v->last_error.data);
@@ -126,8 +126,10 @@ print_service(struct status *s, const struct service *v)
 		json_object(&s->j, NULL);
 		json_string(&s->j, "name", v->name.data);
 		json_string(&s->j, "state", v->state.data);
-		json_string(&s->j, "queue", v->queue.data);
-		json_string(&s->j, "since", v->since.data);
+		json_string(&s->j, "queue", strcmp(v->queue.data, "-") == 0 ?
+		    NULL : v->queue.data);
+		json_string(&s->j, "since", v->since.len > 0 ?
+		    v->since.data : NULL);
 		json_number(&s->j, "pid", v->pid);
 		json_number(&s->j, "restarts", v->restarts);
 		json_string(&s->j, "last_error", v->last_error.len > 0 ?
@@ -142,7 +144,8 @@ print_service(struct status *s, const struct service *v)
 	printf("pid %-8lld since ", v->pid);
 	out_text(stdout, v->since.data);
 	if (v->restarts > 0)
-		printf(", %lld restarts", v->restarts);
+		printf(", %lld restart%s", v->restarts,
+		    v->restarts == 1 ? "" : "s");
 	putchar('\n');
 }
 
