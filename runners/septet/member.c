@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "common/base/clock.h"
@@ -27,8 +28,9 @@ struct change {
 	bool is_removal;
 	bool is_skipping;
 	unsigned long done;
-	unsigned long same;     /* were members already; were none */
+	unsigned long same;     /* were members already; were not */
 	unsigned long bad;
+	unsigned long undotted; /* were added with a warning */
 	struct sbuf address;
 	struct sbuf name;
 };
@@ -80,6 +82,30 @@ bad_line(struct change *ch, unsigned long line, const char *what,
 		cli_fail(0, "%s: %s", what, why);
 }
 
+/* A domain without a dot is an address (RFC 5321 section 2.3.5), but outside a
+ * host's own network seldom what was meant. */
+static bool
+has_dot(const struct change *ch)
+{
+	const char *domain = strrchr(ch->address.data, '@');
+
+	return domain == NULL || strpbrk(domain, ".[") != NULL ||
+	    strcasecmp(domain + 1, ch->c->site->name) == 0;
+}
+
+static void
+undotted(struct change *ch, unsigned long line)
+{
+	static const char text[] = "a domain without a dot; is it whole?";
+
+	if (++ch->undotted > COMPLAINTS_MAX)
+		return;
+	if (line > 0)
+		cli_fail(0, "line %lu: %s: %s", line, ch->address.data, text);
+	else
+		cli_fail(0, "%s: %s", ch->address.data, text);
+}
+
 /* One line of input, or one argument (line 0).  0 or an exit code. */
 static int
 take_line(struct change *ch, unsigned long line, const char *text, size_t n)
@@ -102,6 +128,8 @@ take_line(struct change *ch, unsigned long line, const char *text, size_t n)
 	}
 	if (rc == -1)
 		return cli_errno("roster of %s", ch->list);
+	if (rc == 1 && !ch->is_removal && !has_dot(ch))
+		undotted(ch, line);
 	ch->done += rc == 1;
 	ch->same += rc == 0;
 	/* Of one who was asked for by name, say that he is not there. */
@@ -151,7 +179,7 @@ static void
 report(const struct change *ch)
 {
 	const char *verb = ch->is_removal ? "removed" : "added";
-	const char *same = ch->is_removal ? "were none" :
+	const char *same = ch->is_removal ? "were not members" :
 	    "were members already";
 	struct json j;
 
@@ -240,8 +268,11 @@ print_member(void *ctx, const struct roster_member *m)
 {
 	(void)ctx;
 	out_cell(stdout, sbuf_str(&m->address), 40, 0);
-	printf("  %-9s %-4s ", status_names[m->status], mode_names[m->mode]);
-	out_text(stdout, sbuf_str(&m->name));
+	printf("  %-9s %s", status_names[m->status], mode_names[m->mode]);
+	if (m->name.len > 0) {
+		putchar(' ');
+		out_text(stdout, m->name.data);
+	}
 	if (m->score > 0)
 		printf(" (bounces: %u)", m->score);
 	putchar('\n');
@@ -343,6 +374,18 @@ is_text(const char *value)
 	return true;
 }
 
+/* What bounced at another mailbox says nothing of this one; another spelling
+ * of the same is no other. */
+static void
+set_address(struct roster_member *m, const char *value)
+{
+	if (!address_is_same(sbuf_str(&m->address), value)) {
+		m->score = 0;
+		m->scored = 0;
+	}
+	sbuf_set(&m->address, value);
+}
+
 /* One KEY=VALUE.  0 or an exit code. */
 static int
 set_word(struct roster_member *m, const char *word)
@@ -375,7 +418,7 @@ set_word(struct roster_member *m, const char *word)
 	else if (address_check(value, NULL, &why) == -1)
 		return cli_fail(EXIT_DATA, "%s: %s", word, why);
 	else
-		sbuf_set(&m->address, value);
+		set_address(m, value);
 	return 0;
 }
 
