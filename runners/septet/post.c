@@ -272,15 +272,18 @@ set_sender(struct post *p, const char *sender)
 static int
 open_file(struct post *p, int argc, char **argv)
 {
+	struct stat st;
+
 	p->file = argc > 1 ? argv[2] : "-";
 	p->fd = STDIN_FILENO;
-	if (strcmp(p->file, "-") == 0) {
+	if (strcmp(p->file, "-") == 0)
 		p->file = "standard input";
-		return 0;
-	}
-	p->fd = io_openat(AT_FDCWD, p->file, O_RDONLY, 0);
+	else
+		p->fd = io_openat(AT_FDCWD, p->file, O_RDONLY, 0);
 	if (p->fd != -1)
-		return 0;
+		return fstat(p->fd, &st) == 0 && S_ISDIR(st.st_mode) ?
+		    cli_fail(EXIT_DATA, "%s: a directory, and no message",
+		    p->file) : 0;
 	return errno == ENOENT || errno == ENOTDIR ? cli_fail(EXIT_DATA,
 	    "%s: %s", p->file, strerror(errno)) : cli_errno("%s", p->file);
 }

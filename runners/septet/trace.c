@@ -262,14 +262,14 @@ parse_days(const char *text, int64_t *days)
 	if (*end != '\0' || end == text || n < 1 || n > DAYS_MAX)
 		return cli_fail(EXIT_USAGE, "--days %s: a number from 1 to %d",
 		    text, DAYS_MAX);
-	*days = n - 1;
+	*days = n;
 	return 0;
 }
 
 static int
 trace(struct cli *c, const char *text, const char *days_text, bool is_all)
 {
-	int64_t days = c->site->keep / DAY_MS + 1;
+	int64_t days = (c->site->keep + DAY_MS - 1) / DAY_MS;
 	struct teller t = {.c = c, .is_all = is_all};
 	struct trace_hits hits = {NULL, 0, 0};
 	struct trace_query query;
@@ -283,8 +283,8 @@ trace(struct cli *c, const char *text, const char *days_text, bool is_all)
 	code = trace_collect(c, &query, days, &hits);
 	if (code == 0 && hits.n == 0)
 		code = cli_fail(EXIT_DATA, "%s: nothing is known of it, "
-		    "waiting or finished in the last %lld days", text,
-		    (long long)days + 1);
+		    "waiting or finished in the last %lld day%s", text,
+		    (long long)days, days == 1 ? "" : "s");
 	else if (code == 0)
 		code = tell_all(&t, &hits);
 	free(hits.items);

@@ -46,7 +46,9 @@ struct trace_hits {
 	size_t n, cap;
 };
 
-/* All that is found, in families, each once; 0 or an exit code. */
+/* All that is found, in families, each once: live, or finished within so many
+ * days (24 hours; the journal of one more day is looked into).  0 or an exit
+ * code. */
 int trace_collect(struct cli *c, const struct trace_query *q, int64_t days,
     struct trace_hits *hits) __attribute__((warn_unused_result));
 

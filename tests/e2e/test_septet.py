@@ -102,7 +102,10 @@ def test_help_everywhere():
         for command in COMMANDS:
             assert re.search("^  %s " % command, text, re.M), command
             got = site.run("septet", *command.split(), "--help")
-            assert got.stdout.startswith(b"usage: septet "), command
+            lines = got.stdout.decode().splitlines()
+            assert lines[0].startswith("usage: septet "), command
+            equal(lines[0], lines[0].rstrip())
+            assert re.search(r"[A-Za-z](\.|\?)$", lines[1]), lines
             equal(got.stderr, b"")
         equal(site.run("septet", "--version").stdout[:7], b"septet ")
 
@@ -298,9 +301,62 @@ def test_lists():
         site.bad(65, "../x@", "list", "show", "../x")
         site.bad(65, "nolist@", "list", "delete", "nolist", "--yes")
         site.bad(64, DEV, "list", "delete", "dev", stdin=b"y\n")
-        assert "1 members" in site.ok("list", "delete", "dev", "--yes")
+        text = site.ok("list", "delete", "dev", "--yes")
+        assert text.startswith(DEV + " deleted, 1 member\n"), text
+        assert "septet maps" in text
         equal(site.json("list", "ls"), [])
         equal(names(site.lists), [])
+        text = site.ok("list", "create", "new", "--owner", "a@example.net")
+        assert text.startswith("new@%s\n" % DOMAIN), text
+        assert "septet maps" in text
+
+
+def test_deleting_a_list_tells_of_held_posts():
+    with Tool("ann@example.net") as site:
+        held(site)
+        site.ok("list", "create", "other", "--owner", "a@example.net")
+        assert "held" not in site.ok("list", "delete", "other", "--yes")
+        lines = site.ok("list", "delete", "dev", "--yes").splitlines()
+        equal(lines[0], "1 held post of %s remains; septet queue moderation "
+              "lists them" % DEV)
+        assert " deleted" in lines[1]
+
+
+def test_json_has_types():
+    with Tool("ann@example.net") as site:
+        shown = site.json("list", "show", "dev")
+        equal([shown["closed"], shown["identity"]],
+              [False, ["from", "envelope"]])
+        text = site.ok("list", "show", "dev")
+        assert re.search(r"^identity +from, envelope$", text, re.M), text
+        assert re.search(r"^closed +no$", text, re.M), text
+        put(site.lists + "/%s/list.yaml" % DEV, "addresses: [%s]\n"
+            "closed: yes\nidentity: envelope\n" % DEV)
+        shown = site.json("list", "show", "dev")
+        equal([shown["closed"], shown["identity"]], [True, ["envelope"]])
+        os.unlink(site.lists + "/%s/members.tdb" % DEV)
+        equal(site.json("list", "show", "dev")["members"], None)
+        equal(site.json("list", "ls")[0]["members"], None)
+        site.ok("post", "dev", stdin=b"Subject: x\n\n")
+        row = site.json("queue", "inbound")[0]
+        equal(row["from"], None)
+        shown = site.json("show", row["id"])
+        equal([shown["size"], shown["sender"]], [12, None])
+        equal(sorted(site.json("--version")), ["version"])
+
+
+def test_json_only_where_there_is_some():
+    with Tool() as site:
+        site.bad(64, "no --json", "--json", "log")
+        site.bad(64, "no --json", "maps", "postfix", "--json")
+        site.bad(64, "no --json", "list", "delete", "dev", "--yes", "--json")
+        site.bad(64, "no --json", "--json", "retry", "x")
+        equal(names(site.lists), [DEV])
+        for command in COMMANDS:
+            line = site.ok(*command.split(), "--help").splitlines()[0]
+            equal("--json" in line, command in (
+                "check", "list ls", "list show", "member add", "member ls",
+                "member del", "post", "queue", "show", "trace", "status"))
 
 
 def test_an_alias_names_a_list():
@@ -331,7 +387,7 @@ def test_members():
                "status": "disabled", "mode": "none", "lang": "de"})
         assert "disabled" in site.ok("member", "ls", "dev")
         equal(site.ok("member", "del", "dev", "BOB@example.com"),
-              "1 removed, 0 were none\n")
+              "1 removed, 0 were not members\n")
         equal(site.json("member", "del", "dev", "-",
                         stdin=b"ann@example.net\nnobody@example.net\n"),
               {"removed": 1, "unchanged": 1, "bad": 0})
@@ -360,6 +416,59 @@ def test_member_errors():
         equal(got.stdout, b"1 added, 0 were members already, 3 bad lines "
               b"left out\n")
         assert b"\x1b" not in got.stderr and b"\xff" not in got.stderr
+
+
+def test_members_are_printed_without_blanks_at_the_end():
+    with Tool("ann@example.net", "Bob <bob@example.net>") as site:
+        for line in (site.ok("member", "ls", "dev") +
+                     site.ok("list", "ls")).splitlines():
+            equal(line, line.rstrip())
+        put(site.lists + "/%s/list.yaml" % DEV, "addresses: [%s]\n" % DEV)
+        for line in site.ok("list", "ls").splitlines():
+            equal(line, line.rstrip())
+
+
+def test_a_domain_without_a_dot():
+    with Tool() as site:
+        got = site.run("septet", "member", "add", "dev", "ann@nodots")
+        equal(got.stdout, b"1 added, 0 were members already\n")
+        equal(got.stderr, b"septet: ann@nodots: a domain without a dot; is it "
+              b"whole?\n")
+        site.ok("member", "add", "dev", "ann@[192.0.2.1]")
+        site.ok("member", "add", "dev", "ann@nodots")
+        got = site.run("septet", "member", "add", "dev", "-",
+                       stdin=b"a@example.net\nb@nodots\n")
+        assert b"line 2: b@nodots: " in got.stderr, got.stderr
+        put(site.file, read(site.file).decode().replace(
+            "site: " + DOMAIN, "site: intranet"))
+        site.ok("member", "add", DEV, "c@intranet")
+
+
+def test_a_new_address_has_no_score():
+    with Tool("ann@example.net") as site:
+        have = site.json("member", "ls", "dev")[0]
+        mail = b"Subject: x\n\nx\n"
+        ident = site.entry("bounce", [
+            ("Kind", "report"), ("Size", len(mail)), ("Body-Offset", 12),
+            ("List", DEV), ("Role", "bounces"), ("Parent", "0k9-a-1")],
+            mail, by="outbound")
+        put(site.path("rcpt", ident), "Septet-Rcpt: 1\nT\tann@example.net\t"
+            "id=%d\tstatus=5.1.1\tcode=550\ttext=\"no such user\"\n" %
+            have["id"])
+        site.drain("bounce")
+        equal(site.json("member", "ls", "dev")[0]["score"], 1)
+        # Who is a member stays as he is.
+        site.ok("member", "add", "dev", "Ann@Example.net")
+        equal([(m["address"], m["score"]) for m in
+               site.json("member", "ls", "dev")], [("ann@example.net", 1)])
+        site.ok("member", "set", "dev", "ann@example.net",
+                "address=Ann@Example.net")
+        equal([(m["address"], m["score"]) for m in
+               site.json("member", "ls", "dev")], [("Ann@Example.net", 1)])
+        site.ok("member", "set", "dev", "ann@example.net",
+                "address=ann@example.com")
+        equal([(m["id"], m["score"]) for m in
+               site.json("member", "ls", "dev")], [(have["id"], 0)])
 
 
 def test_many_members_at_once():
@@ -416,6 +525,7 @@ def test_post_refuses():
         site.bad(65, "example.net", "post", "dev@example.net", stdin=mail)
         site.bad(65, "--sender", "post", "--sender", "x", "dev", stdin=mail)
         site.bad(65, "/no/file", "post", "dev", "/no/file")
+        site.bad(65, "a directory", "post", "dev", site.root)
         site.bad(65, "empty", "post", "dev")
         site.bad(65, "header", "post", "dev", stdin=b"just text\n\nmore\n")
         site.bad(65, "size_limit", "post", "dev", stdin=mail + b"x" * 65536)
@@ -534,8 +644,12 @@ def test_trace():
         site.bad(65, "nobody@x", "trace", "nobody@x")
         site.bad(65, "0000000000-a-0", "trace", "0000000000-a-0")
         site.env["SEPTET_CLOCK_OFFSET"] = str(10 * 86400)
-        site.bad(65, "one@x", "trace", "one@x", "--days", "9")
+        site.bad(65, "the last 9 days", "trace", "one@x", "--days", "9")
         equal(len(site.json("trace", "one@x", "--days", "11")), 1)
+        put(site.file, read(site.file).decode() + "keep: 9d\n")
+        site.bad(65, "the last 9 days", "trace", "one@x")
+        put(site.file, read(site.file).decode().replace("9d", "11d"))
+        equal(len(site.json("trace", "one@x")), 1)
 
 
 def test_trace_says_what_the_server_said():
