@@ -39,7 +39,7 @@ int liststate_request_delete(struct liststate *s, uint64_t number)
 int liststate_post_number(struct liststate *s, const char *id,
     unsigned long long *number) __attribute__((warn_unused_result));
 
-/* When a named thing last happened ("owners-told"): ms, 0 never. */
+/* When a named thing last happened, or is to ("owners-due"): ms, 0 never. */
 int liststate_stamp_get(struct liststate *s, const char *name, int64_t *ms)
     __attribute__((warn_unused_result));
 int liststate_stamp_put(struct liststate *s, const char *name, int64_t ms)

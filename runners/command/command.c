@@ -20,6 +20,7 @@
 
 struct state_change {
 	char *dir;              /* of the list */
+	bool is_due;            /* owners-due is until; else a request */
 	uint64_t number;
 	char *text;             /* NULL: delete */
 	int64_t until;
@@ -95,6 +96,9 @@ apply_change(struct command *c, const struct state_change *change)
 	if (state == NULL ||
 	    listdb_begin(c->db, liststate_store(state)) == -1)
 		return -1;
+	if (change->is_due)
+		return liststate_stamp_put(state, "owners-due",
+		    change->until);
 	if (change->text != NULL)
 		return liststate_request_put(state, change->number,
 		    change->text, change->until);
@@ -190,6 +194,17 @@ order_request(struct order *o, uint64_t number, const char *text,
 	c->changes[c->n_changes++] = (struct state_change){
 	    .dir = xstrdup(o->list->dir), .number = number,
 	    .text = text == NULL ? NULL : xstrdup(text), .until = until};
+}
+
+void
+order_owners_due(struct order *o, int64_t ms)
+{
+	struct command *c = runner_data(o->runner);
+
+	c->changes = xreallocarray(c->changes, c->n_changes + 1,
+	    sizeof(*c->changes));
+	c->changes[c->n_changes++] = (struct state_change){
+	    .dir = xstrdup(o->list->dir), .is_due = true, .until = ms};
 }
 
 /* 1; 0 and the entry waits: one list's broken file is no reason to stop for

@@ -55,6 +55,9 @@ int order_may_answer(struct order *o, const char *address, const char *notice);
 void order_request(struct order *o, uint64_t number, const char *text,
     int64_t until);
 
+/* At the batch's end: owners hear of what is held at ms. */
+void order_owners_due(struct order *o, int64_t ms);
+
 /* ---- answer: one mail of ours ------------------------------------------- */
 
 struct answer {

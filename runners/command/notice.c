@@ -17,7 +17,8 @@
 
 /* More owners of a list than this are not written to. */
 #define OWNERS_MAX 50
-#define HOUR (60 * 60 * 1000)
+#define MINUTE (60 * 1000)
+#define HOUR (60 * MINUTE)
 
 /* What the words of a Notice field say. */
 struct wish {
@@ -189,18 +190,43 @@ send_to_owners(struct order *o, const struct wish *w, struct answer *a)
 	return 0;
 }
 
-/* Moderation asks for this once an hour, and we send it once an hour, a moment
- * later: where that moment was longer the last time, it comes too soon.  What
- * waits would stay unknown until the next post, so it is tried once more. */
-static void
-try_again(struct order *o)
+/* When was it asked for? */
+static int64_t
+asked_at(const struct envelope *env)
 {
-	const struct envelope *env = entry_envelope(o->entry);
+	size_t i = env->n_blocks;
 
-	if (o->answers == 0 && !entry_has_outcome(o->entry) &&
-	    strcmp(envelope_last(env)->exit, "defer") != 0)
-		entry_defer(o->entry, clock_ms() + HOUR,
-		    "the owners had a notice within the hour");
+	while (i > 1 && !env->trails[i - 1].is_creation)
+		i--;
+	return env->trails[i - 1].time;
+}
+
+/* Owners who had enough mail for now hear of it later: true, and the entry
+ * waits. */
+static bool
+try_again(struct order *o, int64_t due)
+{
+	if (o->answers > 0 || entry_has_outcome(o->entry) || clock_ms() -
+	    asked_at(entry_envelope(o->entry)) >
+	    runner_site(o->runner)->give_up)
+		return false;
+	entry_defer(o->entry, due, "the owners had enough mail for now");
+	return true;
+}
+
+/* The same for what is held.  Another notice that waits tells it too; where
+ * none does, this is the one that later holds rely on. */
+static int
+try_again_held(struct order *o)
+{
+	int64_t now = clock_ms(), due;
+
+	if (liststate_stamp_get(o->state, "owners-due", &due) == -1)
+		return -1;
+	if ((due <= now + MINUTE || due > now + 2 * HOUR) &&
+	    try_again(o, now + HOUR))
+		order_owners_due(o, now + HOUR);
+	return 0;
 }
 
 static int
@@ -222,7 +248,7 @@ tell_held(struct order *o, const struct wish *w)
 		a.held_items = held.items.data;
 		rc = send_to_owners(o, w, &a);
 		if (rc == 0)
-			try_again(o);
+			rc = try_again_held(o);
 	}
 	held_free(&held);
 	return rc;
@@ -274,6 +300,22 @@ carry_out(struct order *o, const struct wish *w)
 	return 0;
 }
 
+/* Is its time still to come?  Then it waits, but never long: the clock may have
+ * been set back. */
+static bool
+is_early(struct order *o)
+{
+	const char *text = envelope_get(entry_envelope(o->entry),
+	    "Not-Before");
+	int64_t now = clock_ms(), ms;
+
+	if (text == NULL || clock_parse(text, &ms) == -1 || ms <= now ||
+	    ms > now + 2 * HOUR)
+		return false;
+	entry_defer(o->entry, ms, "told together with what comes until then");
+	return true;
+}
+
 int
 notice_handle(struct order *o)
 {
@@ -284,6 +326,8 @@ notice_handle(struct order *o)
 		entry_bury(o->entry, "a notice without a Notice field");
 		return 0;
 	}
+	if (is_early(o))
+		return 0;
 	wish_read(&w, entry_envelope(o->entry));
 	rc = carry_out(o, &w);
 	wish_free(&w);

@@ -87,26 +87,36 @@ has_command(const struct request *out, enum request_command command)
 	return false;
 }
 
+static bool
+find_command(const char *word, enum request_command *command)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (strcasecmp(word, words[i].word) == 0) {
+			*command = words[i].command;
+			return true;
+		}
+	}
+	return false;
+}
+
 static enum line
 read_line(struct reading *r, const char *line)
 {
 	struct sbuf word = {0};
 	const char *rest = take_word(line, &word);
 	enum line kind = word.len == 0 ? LINE_BLANK : LINE_JUNK;
-	size_t i;
+	enum request_command command;
 
-	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		if (strcasecmp(sbuf_str(&word), words[i].word) != 0)
-			continue;
+	if (find_command(sbuf_str(&word), &command)) {
 		kind = LINE_COMMAND;
 		r->lines++;
-		if ((words[i].command == REQUEST_JOIN ||
-		    words[i].command == REQUEST_LEAVE) &&
+		if ((command == REQUEST_JOIN || command == REQUEST_LEAVE) &&
 		    names_other(rest, r->sender))
 			r->out->names_other = true;
-		else if (!has_command(r->out, words[i].command))
-			r->out->commands[r->out->n++] = words[i].command;
-		break;
+		else if (!has_command(r->out, command))
+			r->out->commands[r->out->n++] = command;
 	}
 	sbuf_free(&word);
 	return kind;
@@ -177,15 +187,33 @@ is_blank(const char *text)
 	return text[strspn(text, " \t\r\n")] == '\0';
 }
 
+/* Does any line begin with a command? */
+static bool
+has_commands(const char *text)
+{
+	enum request_command command;
+	struct sbuf word = {0};
+	bool has = false;
+
+	for (; !has && *text != '\0'; text = next_line(text)) {
+		(void)take_word(text, &word);
+		has = find_command(sbuf_str(&word), &command);
+	}
+	sbuf_free(&word);
+	return has;
+}
+
 void
 request_parse(const char *subject, const char *text, const char *sender,
     struct request *out)
 {
 	struct reading r = {.sender = sender, .out = out};
+	unsigned before;
 
 	memset(out, 0, sizeof(*out));
 	/* A subject may be anything. */
 	(void)read_line(&r, skip_reply_marks(subject));
+	before = r.lines;
 	for (; *text != '\0'; text = next_line(text)) {
 		if (r.lines == REQUEST_COMMANDS_MAX) {
 			text += strspn(text, " \t\r\n");
@@ -194,7 +222,9 @@ request_parse(const char *subject, const char *text, const char *sender,
 		}
 		if (read_line(&r, text) != LINE_JUNK)
 			continue;
-		if (is_end(text))
+		/* To a command in the subject people write a friendly text. */
+		if (is_end(text) ||
+		    (before > 0 && r.lines == before && !has_commands(text)))
 			return;
 		keep_unknown(text, &out->unknown);
 		out->has_rest = !is_blank(next_line(text));

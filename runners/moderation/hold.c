@@ -11,8 +11,11 @@
 #include "common/mail/token.h"
 #include "runners/moderation/moderation.h"
 
-/* Owners hear of held posts at most this often per list. */
-#define TELL_EVERY (60 * 60 * 1000)
+/* Owners hear of held posts at most this often per list: an hour, and a moment
+ * for command, which counts its hour from when it sends. */
+#define TELL_EVERY (61 * 60 * 1000)
+/* What is held this shortly before a notice goes out may not be in it. */
+#define TELL_MARGIN (60 * 1000)
 /* What was answered to an entry is remembered this long, for a repeat. */
 #define KEEP_ANSWERS (30LL * 24 * 60 * 60 * 1000)
 
@@ -29,7 +32,8 @@ is_silent(const struct policy_input *in)
 struct hold {
 	struct sbuf token;
 	struct sbuf until;
-	bool is_told;           /* owners hear of it now */
+	int64_t due;            /* owners hear of it then, by a notice that is
+	                         * asked for here; 0: another tells it */
 };
 
 static void
@@ -39,19 +43,24 @@ hold_free(struct hold *h)
 	sbuf_free(&h->until);
 }
 
-/* Do owners hear of this one?  Not within an hour of the last: later holds are
- * in the next notice, which lists all that wait. */
+/* When do owners hear of this one?  Now, or an hour after the last notice; a
+ * notice that waits for its time tells all that is held then.  The stamp is
+ * when the last one went, or the next one goes. */
 static int
-is_time_to_tell(struct liststate *state)
+plan_notice(struct liststate *state, int64_t *due)
 {
-	int64_t told;
+	int64_t now = clock_ms(), last;
 
-	if (liststate_stamp_get(state, "owners-told", &told) == -1)
+	*due = 0;
+	if (liststate_stamp_get(state, "owners-due", &last) == -1)
 		return -1;
-	if (told != 0 && clock_ms() - told < TELL_EVERY && told <= clock_ms())
+	/* A stamp later than any notice waits for: the clock was set back. */
+	if (last > now + TELL_EVERY + TELL_MARGIN)
+		last = 0;
+	if (last > now + TELL_MARGIN)
 		return 0;
-	return liststate_stamp_put(state, "owners-told", clock_ms()) == -1 ?
-	    -1 : 1;
+	*due = last + TELL_EVERY > now && last != 0 ? last + TELL_EVERY : now;
+	return liststate_stamp_put(state, "owners-due", *due);
 }
 
 static int
@@ -76,43 +85,61 @@ record_hold(struct runner *r, const struct entry *e,
 	kv_add(&text, "until", when);
 	rc = liststate_request_put(state, number, text.data, until);
 	sbuf_free(&text);
-	if (rc == -1 || is_silent(in))
-		return rc;
-	rc = is_time_to_tell(state);
-	h->is_told = rc == 1;
-	return rc == -1 ? -1 : 0;
+	return rc;
+}
+
+static void
+read_hold(const char *answer, struct hold *h)
+{
+	long long due;
+
+	(void)kv_get(answer, "token", &h->token);
+	(void)kv_get(answer, "until", &h->until);
+	if (kv_getn(answer, "due", &due) == 1)
+		h->due = due;
+}
+
+static int
+write_hold(struct store *store, const char *key, const struct hold *h)
+{
+	struct sbuf answer = {0};
+	int rc;
+
+	kv_add(&answer, "token", sbuf_str(&h->token));
+	kv_add(&answer, "until", sbuf_str(&h->until));
+	if (h->due != 0)
+		kv_addn(&answer, "due", h->due);
+	rc = store_effect_put(store, key, answer.data);
+	if (rc == 0)
+		rc = store_effects_prune(store, KEEP_ANSWERS);
+	sbuf_free(&answer);
+	return rc;
 }
 
 /* The hold that this hop makes: recorded with the entry and its place in the
- * journal, since an entry may be held again later under another token. */
+ * journal, since an entry may be held again later under another token.  Where
+ * it left the telling to another's notice, that may be gone by now. */
 static int
 find_hold(struct runner *r, const struct entry *e,
     const struct policy_input *in, struct liststate *state, struct hold *h)
 {
 	struct store *store = liststate_store(state);
-	struct sbuf key = {0}, answer = {0}, told = {0};
+	struct sbuf key = {0}, answer = {0};
 	int rc;
 
 	sbuf_printf(&key, "%s/%zu", entry_id(e), entry_envelope(e)->n_blocks);
 	rc = store_effect_get(store, key.data, &answer);
-	if (rc == 1) {
-		(void)kv_get(sbuf_str(&answer), "token", &h->token);
-		(void)kv_get(sbuf_str(&answer), "until", &h->until);
-		h->is_told = kv_get(sbuf_str(&answer), "told", &told) == 1;
-	} else if (rc == 0) {
+	if (rc == 1)
+		read_hold(sbuf_str(&answer), h);
+	else if (rc == 0)
 		rc = record_hold(r, e, in, state, h);
-		kv_add(&answer, "token", sbuf_str(&h->token));
-		kv_add(&answer, "until", sbuf_str(&h->until));
-		if (h->is_told)
-			kv_add(&answer, "told", "yes");
-		if (rc == 0)
-			rc = store_effect_put(store, key.data, answer.data);
-		if (rc == 0)
-			rc = store_effects_prune(store, KEEP_ANSWERS);
+	if (rc != -1 && h->due == 0) {
+		rc = is_silent(in) ? 0 : plan_notice(state, &h->due);
+		if (rc != -1)
+			rc = write_hold(store, key.data, h);
 	}
 	sbuf_free(&key);
 	sbuf_free(&answer);
-	sbuf_free(&told);
 	return rc == -1 ? -1 : 0;
 }
 
@@ -121,15 +148,31 @@ find_hold(struct runner *r, const struct entry *e,
  * sender's notice is no place for it. */
 static int
 tell(struct runner *r, struct entry *e, const char *words, const char *reason,
-    const char *until)
+    struct child **c)
 {
-	struct child *c = runner_notice(r, e, words);
-
-	if (c == NULL)
+	*c = runner_notice(r, e, words);
+	if (*c == NULL)
 		return errno == 0 ? 0 : -1; /* 0: the site wants no notices */
-	child_set(c, "Reason", reason);
-	if (until != NULL)
-		child_setf(c, "Held", "for=moderator until=%s", until);
+	child_set(*c, "Reason", reason);
+	return 0;
+}
+
+static int
+tell_held(struct runner *r, struct entry *e, const char *words,
+    const char *reason, const struct hold *h)
+{
+	char due[CLOCK_RFC3339_SIZE];
+	struct child *c;
+
+	if (tell(r, e, words, reason, &c) == -1)
+		return -1;
+	if (c == NULL)
+		return 0;
+	child_setf(c, "Held", "for=moderator until=%s", sbuf_str(&h->until));
+	if (strncmp(words, "held-owners ", 12) == 0) {
+		clock_format(h->due, due);
+		child_set(c, "Not-Before", due);
+	}
 	return 0;
 }
 
@@ -137,14 +180,13 @@ static int
 tell_of_hold(struct runner *r, struct entry *e, const struct policy_input *in,
     const struct hold *h, const char *reason)
 {
-	const char *until = sbuf_str(&h->until);
 	int rc = 0;
 
 	/* A stranger who is not let in is not answered: he may be made up. */
 	if (in->is_member && !in->is_automatic && !is_silent(in))
-		rc = tell(r, e, "post-held to=sender", reason, until);
-	if (rc == 0 && h->is_told)
-		rc = tell(r, e, "held-owners to=owners", reason, until);
+		rc = tell_held(r, e, "post-held to=sender", reason, h);
+	if (rc == 0 && h->due != 0)
+		rc = tell_held(r, e, "held-owners to=owners", reason, h);
 	return rc;
 }
 
@@ -154,7 +196,7 @@ hold_entry(struct runner *r, struct entry *e, const struct policy_input *in,
 {
 	struct moderation *m = runner_data(r);
 	struct liststate *state = listdb_state(m->db, in->list);
-	struct hold h = {{0}, {0}, false};
+	struct hold h = {{0}, {0}, 0};
 	int rc = -1;
 
 	if (state != NULL &&
@@ -210,14 +252,15 @@ tell_of_end(struct runner *r, struct entry *e)
 	const struct envelope *env = entry_envelope(e);
 	const char *identity = envelope_get(env, "Identity");
 	const char *automatic = envelope_get(env, "Auto");
+	struct child *c;
 	long long member;
 	int rc;
 
-	rc = tell(r, e, "hold-expired to=owners", EXPIRED, NULL);
+	rc = tell(r, e, "hold-expired to=owners", EXPIRED, &c);
 	if (rc == 0 && identity != NULL &&
 	    kv_getn(identity, "member", &member) == 1 &&
 	    (automatic == NULL || strcmp(automatic, "no") == 0))
-		rc = tell(r, e, "hold-expired to=sender", EXPIRED, NULL);
+		rc = tell(r, e, "hold-expired to=sender", EXPIRED, &c);
 	return rc;
 }
 

@@ -51,8 +51,8 @@ size_t policy_judge(const struct policy_input *in, struct policy_rule *rules,
 void moderation_set(struct entry *e, const char *name, const char *value);
 
 /* Hold an entry: token, Held field, a notice to the sender where that is a
- * member, and one to the owners where none went out within the hour; none of
- * both for what is no person's mail.  reason: what its Reason field says.  0,
+ * member, and one to the owners, an hour after the last, where none waits for
+ * that already; none of both for what is no person's mail.  reason: what its Reason field says.  0,
  * or -1. */
 int hold_entry(struct runner *r, struct entry *e,
     const struct policy_input *in, const char *reason);

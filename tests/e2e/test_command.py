@@ -600,11 +600,13 @@ def test_what_is_no_command():
 
 # ---- moderators --------------------------------------------------------------
 
-def hold(site, sender="<eve@example.com>", subject="Buy", number=1):
+def hold(site, sender="<eve@example.com>", subject="Buy", number=1,
+         body=None):
     """A post of a stranger, as far as held/."""
     message = ("From: <eve@example.com>\nTo: %s\nSubject: %s\n"
-               "Message-ID: <%d@example.com>\n\nx%d\n" % (
-                   DEV, subject, number, number)).encode()
+               "Message-ID: <%d@example.com>\n\n" % (
+                   DEV, subject, number)).encode()
+    message += body or b"x%d\n" % number
     site.entry("inbound", [("Kind", "post"), ("Rcpt-To", "<%s>" % DEV),
                            ("Mail-From", sender), ("Size", len(message)),
                            ("Body-Offset", message.index(b"\n\n") + 2)],
@@ -616,8 +618,10 @@ def test_owners_hear_of_held_posts():
     with Lists() as site:
         hold(site, subject="One")
         hold(site, subject="=?utf-8?q?Zw=C3=B6lf?=", number=2)
-        equal(site.where(), {"moderation/held": 2, "command/new": 1})
+        # Nobody knows that the notice of the first is in time for the second.
+        equal(site.where(), {"moderation/held": 2, "command/new": 2})
         site.go("command")
+        equal(site.where()["command/later"], 1)
         entry, message = site.answer()
         equal(entry.get("Template"), "held-owners")
         equal(to(site, entry), OWNER)
@@ -653,6 +657,109 @@ def test_held_notice_that_comes_too_soon():
         site.go("command")
         equal(site.answer()[0].get("Template"), "held-owners")
         equal(site.where(), {"moderation/held": 1})
+
+
+def test_posts_held_within_the_hour_are_told_after_it():
+    for is_decided in (False, True):
+        with Lists() as site:
+            hold(site, subject="One")
+            site.go("command")
+            assert "Subject:  One\n" in text_of(site.answer()[1])
+            for minutes, subject in ((10, "Two"), (20, "Three"), (50, "Four")):
+                site.offset = 60 * minutes
+                hold(site, subject=subject, number=minutes)
+                site.go("command")
+                site.no_answer()
+                # One notice waits, for all of them.
+                equal(site.where()["command/later"], 1)
+            for _ in range(2 if is_decided else 0):
+                for ident in site.names("moderation", "held"):
+                    os.unlink(site.path("moderation", "held", ident))
+            # The queue is looked at by the minute.
+            site.offset = 63 * 60
+            site.go("moderation", "command")
+            if is_decided:
+                site.no_answer()
+                equal(site.where(), {})
+                assert "result=nothing-held" in site.journal()
+                continue
+            text = text_of(site.answer()[1])
+            for subject in ("One", "Two", "Three", "Four"):
+                assert "Subject:  %s\n" % subject in text, text
+            equal(site.where(), {"moderation/held": 4})
+            # From then on it is an hour again.
+            hold(site, subject="Five", number=5)
+            site.go("command")
+            equal(site.where()["command/later"], 1)
+            site.no_answer()
+            site.offset += 63 * 60
+            site.go("command")
+            assert "Subject:  Five\n" in text_of(site.answer()[1])
+            site.offset += 63 * 60
+            hold(site, subject="Six", number=6)
+            site.go("command")
+            assert "Subject:  Six\n" in text_of(site.answer()[1])
+            equal(site.where(), {"moderation/held": 6})
+
+
+def test_held_notice_over_the_days_limit_waits():
+    """What was held is told as soon as there may be mail again, once."""
+    with Lists() as site:
+        for n in range(10):
+            notice(site, "goodbye to=address address=<%s>" % OWNER)
+            equal(len(site.answers()), 1)
+            site.offset += 61 * 60
+        hold(site, subject="One")
+        sent = []
+        for n in range(50):
+            site.go("command")
+            sent += site.answers()
+            hold(site, subject="More", number=2 + n)
+            equal(len(site.names("command", "new") +
+                      site.names("command", "later")), 1, "round %d" % n)
+            site.offset += 25 * 60
+            if sent:
+                break
+        equal(len(sent), 1)
+        assert "Subject:  One\n" in text_of(sent[0][1])
+
+
+def test_held_notice_shows_the_text():
+    with Lists() as site:
+        bodies = {1: b"\n\nFirst line\n\n-- \n\x1b[2Jtwo\n",
+                  2: b"x" * 999 + b"\n" + b"y" * 500 + b"\n",
+                  3: b"\n".join(b"%d" % n for n in range(100)),
+                  4: b" \n\n"}
+        for number, body in bodies.items():
+            hold(site, subject="N%d" % number, number=number, body=body)
+        for number in range(5, 25):
+            hold(site, number=number)
+        site.go("command")
+        text = text_of(site.answer()[1])
+        assert ("  Text:\n    First line\n\n    -- \n     [2Jtwo\n\n"
+                in text), text
+        assert "    x" + 998 * "x" + "\n    " + 24 * "y" + "\n" in text, text
+        assert "    18\n    19\n    [...]\n" in text, text
+        size = len(site.part("msg", site.names("moderation", "held")[0]))
+        assert "  Size:     %d bytes\n" % size in text, text
+        # The first 20, of which one has none.
+        equal(text.count("  Text:\n"), 19)
+        equal(text.count("  Subject:  "), 24)
+
+
+def test_held_notice_has_its_limits():
+    with Lists() as site:
+        for number in range(60):
+            hold(site, number=number, subject="\xe4" * 240,
+                 body=("\xe4" * 60 + "\n").encode() * 40)
+        site.go("command")
+        entry, message = site.answer()
+        assert 50000 < len(site.part("msg", entry.id)) < 200000
+        text = text_of(message)
+        shown = text.count("  Subject:  ")
+        assert 20 <= shown <= 50
+        assert "  ... and %d more\n" % (60 - shown) in text
+        equal(str(message["Subject"]).split()[0], "60")
 
 
 def test_nothing_is_held_any_more():

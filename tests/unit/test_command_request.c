@@ -129,36 +129,43 @@ END_TEST
 static const struct {
 	const char *text, *unknown;
 	bool has_rest, is_cut;
+	const char *subject;
 } unread[] = {
-	{"help\n", "", false, false},
-	{"help\nfoo bar\njoin\n", "foo bar", true, false},
-	{"help\n \tfoo bar\r\n\n", "foo bar", false, false},
-	{"foo", "foo", false, false},
-	{"foo\tbar\n\n \nx", "foo bar", true, false},
+	/* The subject's command, and text that is none. */
+	{"Hello,\nI wish to help.\n", "", false, false, "join"},
+	{"Hello,\n help\n", "Hello,", true, false, "join"},
+	{"help\nfoo\nbar\n", "foo", true, false, "join"},
+	{"Hello,\nfoo\n", "Hello,", true, false, "foo"},
+	{"help\n", "", false, false, ""},
+	{"help\nfoo bar\njoin\n", "foo bar", true, false, ""},
+	{"help\n \tfoo bar\r\n\n", "foo bar", false, false, ""},
+	{"foo", "foo", false, false, ""},
+	{"foo\tbar\n\n \nx", "foo bar", true, false, ""},
 	/* What ends the commands by intent. */
-	{"help\n-- \nfoo\n", "", false, false},
-	{"help\n--\n", "", false, false},
-	{"help\nEND\nfoo\n", "", false, false},
-	{"> help\nfoo\n", "", false, false},
-	{"endless\n", "endless", false, false},
+	{"help\n-- \nfoo\n", "", false, false, ""},
+	{"help\n--\n", "", false, false, ""},
+	{"help\nEND\nfoo\n", "", false, false, ""},
+	{"> help\nfoo\n", "", false, false, ""},
+	{"endless\n", "endless", false, false, ""},
 	/* Cut, and not inside a character. */
-	{X20 X20 X20 "\n", X20 X20 X20, false, false},
-	{X20 X20 X20 "1\n", X20 X20 X20 "...", false, false},
+	{X20 X20 X20 "\n", X20 X20 X20, false, false, ""},
+	{X20 X20 X20 "1\n", X20 X20 X20 "...", false, false, ""},
 	{X20 X20 "1234567890123456789\xc3\xa4\n",
-	    X20 X20 "1234567890123456789...", false, false},
-	{TEN, "", false, false},
-	{TEN " \n\t\n", "", false, false},
-	{TEN "-- \nfoo\n", "", false, false},
-	{TEN "\n\n-- \nfoo\n", "", false, false},
-	{TEN "join\n", "", false, true},
-	{TEN "foo\n", "", false, true},
+	    X20 X20 "1234567890123456789...", false, false, ""},
+	{TEN, "", false, false, ""},
+	{TEN " \n\t\n", "", false, false, ""},
+	{TEN "-- \nfoo\n", "", false, false, ""},
+	{TEN "\n\n-- \nfoo\n", "", false, false, ""},
+	{TEN "join\n", "", false, true, ""},
+	{TEN "foo\n", "", false, true, ""},
 };
 
 START_TEST(test_unread)
 {
 	struct request q;
 
-	request_parse("", unread[_i].text, "ann@example.net", &q);
+	request_parse(unread[_i].subject, unread[_i].text, "ann@example.net",
+	    &q);
 	ck_assert_str_eq(sbuf_str(&q.unknown), unread[_i].unknown);
 	ck_assert_int_eq(q.has_rest, unread[_i].has_rest);
 	ck_assert_int_eq(q.is_cut, unread[_i].is_cut);
