@@ -68,10 +68,14 @@ const struct cli_command cli_commands[] = {
 	    requeue_run, false},
 	{"discard", "ID...", "drop an entry; the journal keeps its trail", NULL,
 	    discard_run, false},
-	{"approve", "ID... [--by ADDRESS]", "let a held post pass", NULL,
+	{"approve", "ID... [--by ADDRESS]", "let a held post pass",
+	    "  --by ADDRESS  who decided, instead of the user's name\n",
 	    approve_run, false},
-	{"reject", "ID... [--by ADDRESS]",
-	    "refuse a held post and tell its sender", NULL, reject_run, false},
+	{"reject", "ID... [--by ADDRESS]", "refuse a held post",
+	    "Its sender is told only where that is a member or was verified: a "
+	    "stranger's\naddress may be made up.\n"
+	    "  --by ADDRESS  who decided, instead of the user's name\n",
+	    reject_run, false},
 	{"maps", "postfix|exim", "a table of all addresses for the MTA", NULL,
 	    maps_run, false},
 	{"status", "", "is everything well?",

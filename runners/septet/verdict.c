@@ -16,6 +16,7 @@
 #include "common/spool/entry.h"
 #include "common/system/fsutil.h"
 #include "runners/septet/look.h"
+#include "runners/septet/sender.h"
 
 /* ---- held: a verdict for moderation ------------------------------------- */
 
@@ -58,6 +59,19 @@ drop_verdict(struct cli *c, const struct look *l, const char *action)
 	return rc;
 }
 
+static void
+say_judged(const struct cli *c, const struct look *l, const char *word,
+    const struct envelope *env)
+{
+	const char *why = strcmp(word, "reject") == 0 ? sender_untold(c, env) :
+	    NULL;
+
+	printf("%s: %s is on its way to %s", l->id, word, l->queue);
+	if (why != NULL)
+		printf("; the sender will not be told: %s", why);
+	putchar('\n');
+}
+
 static int
 judge_held(struct cli *c, const struct look *l, const char *word,
     const char *by)
@@ -81,8 +95,7 @@ judge_held(struct cli *c, const struct look *l, const char *word,
 		add_action(c, word, by, token.data, &action);
 		code = drop_verdict(c, l, action.data);
 		if (code == 0)
-			printf("%s: %s is on its way to %s\n", l->id, word,
-			    l->queue);
+			say_judged(c, l, word, &env);
 	}
 	if (rc == 1)
 		envelope_free(&env);

@@ -765,7 +765,8 @@ def test_approve():
 def test_reject_and_discard_what_is_held():
     with Tool() as site:
         ident = held(site)
-        site.ok("reject", ident)
+        equal(site.ok("reject", ident), "%s: reject is on its way to "
+              "moderation; the sender will not be told: no member\n" % ident)
         site.drain("moderation")
         assert ident in site.names("command")
         ident = held(site, "three@x")
@@ -774,6 +775,28 @@ def test_reject_and_discard_what_is_held():
         steps = site.json("trace", ident)[0]["steps"]
         equal(steps[-1]["exit"], "discard")
         equal(site.where().get("moderation/held"), None)
+
+
+def test_who_hears_of_a_refusal():
+    with Tool("ann@example.net") as site:
+        site.ok("member", "set", "dev", "ann@example.net", "status=moderated")
+        for sender, extra, want in (
+                (["--sender", "ann@example.net"], "", None),
+                (["--sender", "zed@example.net"], "", "no member"),
+                (["--sender", "ann@example.net"], "Precedence: bulk\n",
+                 "a program wrote"),
+                ([], "", "there is none")):
+            ident = site.ok("post", *sender, "dev", stdin=(
+                "From: zed@example.net\nSubject: x\nMessage-ID: <%s@x>\n"
+                "%s\nx\n" % (want and want[0], extra)).encode()).strip()
+            site.drain("inbound", "auth", "moderation")
+            assert ident in site.names("moderation", "held")
+            have = site.ok("reject", ident).strip().partition(
+                "; the sender will not be told: ")
+            equal(have[2], want or "")
+            assert "told" not in site.ok("approve", ident)
+        text = site.ok("reject", "--help")
+        assert "only where that is a member" in text, text
 
 
 def test_held_is_only_judged():
