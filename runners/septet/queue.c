@@ -8,6 +8,7 @@
 
 #include "common/base/clock.h"
 #include "runners/septet/counts.h"
+#include "runners/septet/foreign.h"
 #include "runners/septet/look.h"
 #include "runners/septet/story.h"
 
@@ -96,8 +97,35 @@ struct listing {
 	const char *queue;
 	struct sbuf path;
 	struct sbuf why;
+	struct foreign foreign; /* of the entry at hand, where is_foreign */
+	bool is_foreign;
 	unsigned long n;
 };
+
+/* Whose list, from whom, about what: of a foreign file what it says itself. */
+static void
+list_mail(const struct listing *l, const struct envelope *env)
+{
+	const char *subject = envelope_get(env, "Subject");
+	const char *list = envelope_get(env, "List");
+	const char *from = look_from(env);
+
+	if (list == NULL)
+		list = envelope_get(env, "Rcpt-To");
+	if (story_is_about(env, "Subject"))
+		from = "notice about:";
+	if (l->is_foreign) {
+		list = l->foreign.to.len > 0 ? l->foreign.to.data : NULL;
+		from = sbuf_str(&l->foreign.from);
+		subject = l->foreign.subject.len > 0 ?
+		    l->foreign.subject.data : NULL;
+	}
+	out_cell(stdout, list == NULL ? "-" : list, 24, 0);
+	putchar(' ');
+	out_cell(stdout, from, 24, 0);
+	putchar(' ');
+	out_cell(stdout, subject == NULL ? "-" : subject, 0, 60);
+}
 
 static void
 list_text(struct listing *l, enum spool_place place, const char *id,
@@ -112,20 +140,8 @@ list_text(struct listing *l, enum spool_place place, const char *id,
 	printf(" %-5s ", spool_place_name(place));
 	out_cell(stdout, age, -6, 0);
 	fputs("  ", stdout);
-	if (env != NULL) {
-		const char *subject = envelope_get(env, "Subject");
-		const char *list = envelope_get(env, "List");
-		bool is_notice = story_is_about(env, "Subject");
-
-		if (list == NULL)
-			list = envelope_get(env, "Rcpt-To");
-		out_cell(stdout, list == NULL ? "-" : list, 24, 0);
-		putchar(' ');
-		out_cell(stdout, is_notice ? "notice about:" : look_from(env),
-		    24, 0);
-		putchar(' ');
-		out_cell(stdout, subject == NULL ? "-" : subject, 0, 60);
-	}
+	if (env != NULL)
+		list_mail(l, env);
 	putchar('\n');
 	if (l->why.len > 0) {
 		fputs("    ", stdout);
@@ -134,6 +150,8 @@ list_text(struct listing *l, enum spool_place place, const char *id,
 		out_color(OUT_PLAIN);
 		putchar('\n');
 	}
+	if (l->is_foreign)
+		foreign_print(&l->foreign, false);
 }
 
 static void
@@ -163,6 +181,7 @@ list_json(struct listing *l, enum spool_place place, const char *id,
 		    envelope_last(env)->due : 0);
 	}
 	json_string(j, "why", l->why.len > 0 ? l->why.data : NULL);
+	foreign_json(l->is_foreign ? &l->foreign : NULL, j);
 	json_close(j, '}');
 }
 
@@ -189,6 +208,8 @@ list_one(struct listing *l, enum spool_place place, const char *name,
 		return;
 	if (rc == 1)
 		look_why(&env, place, &l->why);
+	l->is_foreign = rc == 1 && place == SPOOL_DEAD &&
+	    foreign_read(l->c, l->queue, id, &env, &l->foreign);
 	l->n++;
 	if (l->c->is_json)
 		list_json(l, place, is_entry ? id : name,
@@ -235,6 +256,7 @@ one_queue(struct cli *c, const char *name)
 	} else if (code == 0 && l.n == 0) {
 		printf("%s is empty\n", name);
 	}
+	foreign_free(&l.foreign);
 	sbuf_free(&l.path);
 	sbuf_free(&l.why);
 	return code;

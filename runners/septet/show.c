@@ -10,6 +10,7 @@
 #include "common/base/clock.h"
 #include "common/base/io.h"
 #include "common/system/fsutil.h"
+#include "runners/septet/foreign.h"
 #include "runners/septet/look.h"
 #include "runners/septet/recipients.h"
 #include "runners/septet/story.h"
@@ -52,6 +53,7 @@ static void
 show_text(const struct cli *c, const struct look *l,
     const struct envelope *env)
 {
+	struct foreign foreign = {.name = {0}};
 	struct sbuf text = {0};
 	char age[16];
 
@@ -66,6 +68,10 @@ show_text(const struct cli *c, const struct look *l,
 		out_color(OUT_PLAIN);
 		putchar('\n');
 	}
+	if (l->place == SPOOL_DEAD &&
+	    foreign_read(c, l->queue, l->id, env, &foreign))
+		foreign_print(&foreign, true);
+	foreign_free(&foreign);
 	story_facts(env);
 	read_summary(c, l->id, &text);
 	if (text.len > 0)
@@ -78,8 +84,10 @@ static void
 show_json(const struct cli *c, const struct look *l,
     const struct envelope *env)
 {
+	struct foreign foreign = {.name = {0}};
 	struct sbuf text = {0};
 	struct json j;
+	bool is_foreign;
 
 	json_begin(&j, stdout);
 	json_object(&j, NULL);
@@ -91,6 +99,10 @@ show_json(const struct cli *c, const struct look *l,
 	json_string(&j, "why", text.len > 0 ? text.data : NULL);
 	read_summary(c, l->id, &text);
 	json_string(&j, "recipients", text.len > 0 ? text.data : NULL);
+	is_foreign = l->place == SPOOL_DEAD &&
+	    foreign_read(c, l->queue, l->id, env, &foreign);
+	foreign_json(is_foreign ? &foreign : NULL, &j);
+	foreign_free(&foreign);
 	story_json(env, true, &j);
 	json_close(&j, '}');
 	json_end(&j);

@@ -909,6 +909,37 @@ def test_foreign_files():
         equal(site.where(), {})
 
 
+def test_dead_drops_are_shown():
+    with Tool("ann@example.net") as site:
+        site.drop(b"From nobody Mon\nFrom: Zed \x1b[1m <zed@example.net>\nTo: "
+                  b"nobody@example.net\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\n"
+                  b"\nx\n", "a b.eml")
+        site.drain("inbound")
+        row = site.json("queue", "inbound")[0]
+        path = site.path("inbound", "dead", row["id"] + "+bare")
+        assert os.path.exists(path)
+        want = {"name": "a b.eml", "path": path,
+                "to": "nobody@example.net", "subject": "Gr\u00fc\u00dfe"}
+        for got in (row["foreign"], site.json("show", row["id"])["foreign"]):
+            assert "zed@example.net" in got.pop("from")
+            equal(got, want)
+        for arguments in (["queue", "inbound"], ["show", row["id"]]):
+            text = site.ok(*arguments)
+            for part in (path, "a b.eml", "zed@example.net",
+                         "nobody@example.net", "Gr\u00fc\u00dfe"):
+                assert part in text, (part, text)
+            assert "\x1b" not in text
+        # What is no mail has no header; the file may be gone.
+        put(path, b"\0\xff" * 100000)
+        equal(site.json("show", row["id"])["foreign"],
+              dict(want, to=None, subject=None, **{"from": None}))
+        os.unlink(path)
+        equal(site.json("show", row["id"])["foreign"]["path"], None)
+        assert "a b.eml" in site.ok("queue", "inbound")
+        ident = dead(site)
+        equal(site.json("show", ident)["foreign"], None)
+
+
 # ---- maps, status, log ----------------------------------------------------
 
 def lookup(table, key):
