@@ -33,7 +33,7 @@ struct scoring {
 	struct roster *roster;
 	bool is_repeat;         /* this ID did its work before */
 	unsigned told;          /* Bounce fields written */
-	unsigned announced;     /* notices asked for */
+	int64_t due;            /* owners hear of it then; 0 nothing to tell */
 	struct sbuf answer;     /* kv line a scored member; recorded */
 };
 

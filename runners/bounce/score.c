@@ -16,8 +16,12 @@
 #define KEEP_ANSWERS (30 * DAY)
 /* An envelope is not a list: the first of many are told. */
 #define BOUNCES_MAX 200
-#define NOTICES_MAX 20
 #define TEXT_MAX 300
+/* Owners hear of disabled members at most this often per list: an hour, and a
+ * moment for command, which counts its hour from when it sends. */
+#define TELL_EVERY (61 * 60 * 1000)
+/* Who is disabled this shortly before a notice goes out may not be in it. */
+#define TELL_MARGIN (60 * 1000)
 
 bool
 score_point(const struct list *list, struct roster_member *m, int64_t now)
@@ -109,11 +113,77 @@ write_bounce(struct scoring *s, const struct roster_member *m,
 	sbuf_free(&line);
 }
 
+/* By which notice do the owners hear of those that this entry disables?  One
+ * that waits for its time takes them in; else one is asked for. */
+static int
+plan_notice(struct scoring *s, bool *is_new)
+{
+	struct store *store = roster_store(s->roster);
+	int64_t now = clock_ms();
+	struct sbuf text = {0};
+	long long last = 0;
+	int rc;
+
+	*is_new = false;
+	if (s->due != 0)
+		return 0;
+	rc = store_effect_get(store, "disabled-due", &text);
+	/* A time later than any notice waits for: the clock was set back. */
+	if (rc == 1 && (kv_getn(text.data, "due", &last) != 1 ||
+	    last > now + TELL_EVERY + TELL_MARGIN))
+		last = 0;
+	*is_new = last <= now + TELL_MARGIN;
+	s->due = !*is_new ? last :
+	    last != 0 && last + TELL_EVERY > now ? last + TELL_EVERY : now;
+	if (rc != -1 && *is_new) {
+		sbuf_truncate(&text, 0);
+		kv_addn(&text, "due", s->due);
+		rc = store_effect_put(store, "disabled-due", text.data);
+	}
+	sbuf_free(&text);
+	return rc == -1 ? -1 : 0;
+}
+
+/* What the notice says of a member. */
+static int
+record_disabled(struct scoring *s, const struct roster_member *m,
+    const struct failure *f)
+{
+	struct sbuf key = {0}, record = {0};
+	int rc;
+
+	sbuf_printf(&key, "disabled-%llu", m->id);
+	kv_addn(&record, "due", s->due);
+	add_reason(&record, f);
+	rc = store_effect_put(roster_store(s->roster), key.data, record.data);
+	sbuf_free(&key);
+	sbuf_free(&record);
+	return rc;
+}
+
+static int
+disable(struct scoring *s, struct roster_member *m, const struct failure *f)
+{
+	struct sbuf address = {0};
+	bool is_new;
+
+	if (plan_notice(s, &is_new) == -1 || record_disabled(s, m, f) == -1)
+		return -1;
+	m->status = ROSTER_DISABLED;
+	sbuf_printf(&address, "<%s>", sbuf_str(&m->address));
+	kv_add(&s->answer, "disabled", "yes");
+	kv_add(&s->answer, "address", address.data);
+	add_reason(&s->answer, f);
+	if (is_new)
+		kv_addn(&s->answer, "notice", s->due);
+	sbuf_free(&address);
+	return 0;
+}
+
 int
 scoring_add(struct scoring *s, struct roster_member *m,
     const struct failure *f)
 {
-	struct sbuf address = {0};
 	char day[11];
 
 	write_bounce(s, m, f);
@@ -124,59 +194,64 @@ scoring_add(struct scoring *s, struct roster_member *m,
 	sbuf_printf(&s->answer, "member=%llu score=%u day=%s", m->id, m->score,
 	    day);
 	if (s->list->bounce_threshold > 0 && m->status != ROSTER_DISABLED &&
-	    m->score >= s->list->bounce_threshold) {
-		m->status = ROSTER_DISABLED;
-		sbuf_printf(&address, "<%s>", sbuf_str(&m->address));
-		kv_add(&s->answer, "disabled", "yes");
-		kv_add(&s->answer, "address", address.data);
-		add_reason(&s->answer, f);
-		sbuf_free(&address);
-	}
+	    m->score >= s->list->bounce_threshold && disable(s, m, f) == -1)
+		return -1;
 	sbuf_addc(&s->answer, '\n');
 	return roster_set(s->roster, m);
 }
 
-/* "status=5.1.1 text=..." of a line of the answer, for the notice. */
-static void
-copy_reason(const char *line, struct child *c)
+/* The notice to the owners, from a line of the answer: it names this member,
+ * and tells of all that bounce recorded for its time. */
+static int
+ask_notice(struct scoring *s, const char *line, const char *address,
+    int64_t due)
 {
-	struct sbuf value = {0}, reason = {0};
+	struct sbuf words = {0}, value = {0}, reason = {0}, why = {0};
+	char time[CLOCK_RFC3339_SIZE];
+	struct child *c;
 
-	if (kv_get(line, "status", &value) == 1)
+	if (kv_get(line, "status", &value) == 1) {
 		kv_add(&reason, "status", value.data);
-	if (kv_get(line, "text", &value) == 1)
-		kv_add(&reason, "text", sbuf_str(&value));
-	child_set(c, "Reason", sbuf_str(&reason));
+		sbuf_adds(&why, value.data);
+	}
+	if (kv_get(line, "text", &value) == 1) {
+		kv_add(&reason, "text", value.data);
+		sbuf_printf(&why, "%s%s", why.len > 0 ? " " : "", value.data);
+	}
+	sbuf_adds(&words, "member-disabled to=owners");
+	kv_add(&words, "address", address);
+	kv_add(&words, "reason", sbuf_str(&why));
+	kv_addn(&words, "due", due);
+	clock_format(due, time);
+	c = runner_notice(s->runner, s->entry, words.data);
+	if (c != NULL) {
+		child_set(c, "Reason", sbuf_str(&reason));
+		child_set(c, "Not-Before", time);
+	}
+	sbuf_free(&words);
 	sbuf_free(&value);
 	sbuf_free(&reason);
+	sbuf_free(&why);
+	return c == NULL && errno != 0 ? -1 : 0;
 }
 
 /* From one line of the answer: the Score field, and the notice to the owners
- * where the member was disabled. */
+ * where the member was disabled and nobody tells it yet. */
 static int
 announce(struct scoring *s, const char *line)
 {
-	struct sbuf address = {0}, words = {0};
-	struct child *c;
+	struct sbuf address = {0};
+	long long due;
 	int rc = 0;
 
 	entry_set(s->entry, "Score", line);
 	if (kv_get(line, "address", &address) == 1) {
 		log_info("id=%s list=%s member disabled %s",
 		    entry_id(s->entry), s->list->address, line);
-		sbuf_adds(&words, "member-disabled to=owners");
-		kv_add(&words, "address", address.data);
-		/* Who loses a hundred at once reads the log. */
-		if (s->announced++ < NOTICES_MAX) {
-			c = runner_notice(s->runner, s->entry, words.data);
-			if (c != NULL)
-				copy_reason(line, c);
-			else if (errno != 0)
-				rc = -1;
-		}
+		if (kv_getn(line, "notice", &due) == 1)
+			rc = ask_notice(s, line, address.data, due);
 	}
 	sbuf_free(&address);
-	sbuf_free(&words);
 	return rc;
 }
 

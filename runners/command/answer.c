@@ -143,6 +143,7 @@ fill(const struct order *o, const struct answer *a, const struct addresses *own,
 		{"results", a->results},
 		{"held_items", a->held_items},
 		{"held_count", a->held_count},
+		{"members", a->members},
 		{"help_commands", help_commands},
 		{NULL, NULL},
 	};

@@ -68,7 +68,7 @@ struct answer {
 	bool has_original;      /* the entry's header goes with it */
 	/* Values of the template; NULL: empty. */
 	const char *address, *subject, *reason, *date, *token_address,
-	    *results, *held_items, *held_count;
+	    *results, *held_items, *held_count, *members;
 	const char *reply_to;
 };
 
@@ -154,5 +154,22 @@ struct held {
 int held_list(struct order *o, struct held *held)
     __attribute__((warn_unused_result));
 void held_free(struct held *held);
+
+/* Members whose delivery has stopped. */
+struct disabled {
+	struct sbuf members;    /* for people: each, and why */
+	struct sbuf address, reason; /* of the first */
+	unsigned count;         /* found; not all may be shown */
+};
+
+/* Those that the notice of this time is about, and that still are disabled.
+ * 0, -1. */
+int disabled_list(struct order *o, long long due, struct disabled *out)
+    __attribute__((warn_unused_result));
+void disabled_add(struct disabled *d, const char *address,
+    const char *reason);
+/* Say how many more there are. */
+void disabled_end(struct disabled *d);
+void disabled_free(struct disabled *d);
 
 #endif

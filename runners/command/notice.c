@@ -254,6 +254,37 @@ tell_held(struct order *o, const struct wish *w)
 	return rc;
 }
 
+/* Those that were disabled since the last such notice; one alone where whoever
+ * asks names no more. */
+static int
+tell_disabled(struct order *o, const struct wish *w)
+{
+	const char *words = envelope_get(entry_envelope(o->entry), "Notice");
+	struct disabled d = {0};
+	struct answer a = {0};
+	long long due;
+	int rc = 0;
+
+	if (words != NULL && kv_getn(words, "due", &due) == 1)
+		rc = disabled_list(o, due, &d);
+	else
+		disabled_add(&d, sbuf_str(&w->address), sbuf_str(&w->reason));
+	disabled_end(&d);
+	if (rc == 0 && d.count == 0) {
+		note(o, w, "nobody-disabled");
+	} else if (rc == 0) {
+		fill_common(w, entry_envelope(o->entry), &a);
+		a.address = sbuf_str(&d.address);
+		a.reason = sbuf_str(&d.reason);
+		a.members = sbuf_str(&d.members);
+		rc = send_to_owners(o, w, &a);
+		if (rc == 0)
+			(void)try_again(o, clock_ms() + HOUR);
+	}
+	disabled_free(&d);
+	return rc;
+}
+
 static int
 tell_owners(struct order *o, const struct wish *w)
 {
@@ -261,6 +292,8 @@ tell_owners(struct order *o, const struct wish *w)
 
 	if (is_named(w, "held-owners"))
 		return tell_held(o, w);
+	if (is_named(w, "member-disabled"))
+		return tell_disabled(o, w);
 	fill_common(w, entry_envelope(o->entry), &a);
 	return send_to_owners(o, w, &a);
 }

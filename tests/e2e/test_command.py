@@ -573,9 +573,66 @@ def test_notice_to_owners():
             assert "gone@example.com" in text_of(message)
             equal(message["From"].addresses[0].addr_spec,
                   "dev-owner@" + DOMAIN)
-        ident = notice(site, "member-disabled to=owners "
-                             "address=gone2@example.com")
-        equal(words(site.commands(ident)[0])["result"], "limited")
+        # Too much for now: later.
+        notice(site, "member-disabled to=owners address=gone2@example.com")
+        site.no_answer()
+        equal(site.where(), {"command/later": 1})
+        site.offset += 63 * 60
+        site.go("command")
+        assert "gone2@example.com" in text_of(site.answers()[0][1])
+        equal(site.where(), {})
+
+
+def bounced(site, *members):
+    """What outbound hands over of members that were refused for good."""
+    ident = site.entry("bounce", [
+        ("Parent", "0k00000000-a-test"), ("Kind", "report"), ("List", DEV),
+        ("Role", "bounces"), ("Mail-From", "<>"), ("Auto", "no")],
+        b"X: y\n\nz\n", by="outbound")
+    put(site.path("rcpt", ident), "Septet-Rcpt: 1\n" + "".join(
+        'T\t%s\tid=%d status=5.1.1 code=550 text="550 5.1.1 no %s"\n' % (
+            address, number, address) for number, address in members))
+    site.go("bounce", "command")
+
+
+def test_all_disabled_members_are_told():
+    gone = [(n, "gone%d@example.com" % n) for n in range(1, 131)]
+    with Lists(*[address for _, address in gone],
+               bounce_threshold=1) as site:
+        bounced(site, gone[0], gone[1])
+        _, message = site.answer()
+        text = text_of(message)
+        for _, address in gone[:2]:
+            assert ("  %s\n      550 5.1.1 no %s\n" % (address, address)
+                    in text), text
+        assert ("\n  septet member set %s ADDRESS status=active\n" % DEV
+                in text), text
+        # Within the hour: one notice that waits, for all.
+        site.offset = 600
+        bounced(site, gone[2])
+        site.offset = 1200
+        bounced(site, gone[3], gone[4])
+        site.run("septet", "member", "set", DEV, gone[4][1], "status=active")
+        site.no_answer()
+        equal(site.where(), {"command/later": 1})
+        site.offset = 63 * 60
+        site.go("command")
+        text = text_of(site.answer()[1])
+        equal(re.findall(r"^  (gone\S+)$", text, re.M),
+              [gone[2][1], gone[3][1]])
+        equal(site.where(), {})
+        # Nobody any more; and more than a mail has room for.
+        bounced(site, gone[5])
+        site.run("septet", "member", "set", DEV, gone[5][1], "status=active")
+        site.offset += 63 * 60
+        site.go("command")
+        site.no_answer()
+        assert "result=nobody-disabled" in site.journal()
+        site.offset += 63 * 60
+        bounced(site, *gone[6:])
+        text = text_of(site.answer()[1])
+        equal(len(re.findall(r"^  gone", text, re.M)), 100)
+        assert "\n  ... and 24 more\n" in text, text
 
 
 def test_notice_to_an_address():

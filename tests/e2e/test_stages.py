@@ -850,8 +850,13 @@ def test_bounce_past_the_threshold():
                 last = ident
         # Told once, about whom and why.
         notice = site.one("command")
-        equal(notice.get("Notice"), "member-disabled to=owners "
-              "address=<ann@example.net>")
+        told = words(notice.get("Notice"))
+        due = told.pop("due")
+        assert notice.get("Notice").startswith("member-disabled to=owners ")
+        equal(told, {"to": "owners", "address": "<ann@example.net>",
+                     "reason": "5.1.1 no such user"})
+        assert notice.get("Not-Before")[-4:-1] == due[-3:], notice.get(
+            "Not-Before")
         equal((notice.get("About"), notice.get("Reason")),
               (last, 'status=5.1.1 text="no such user"'))
         # Disabled: no more posts.

@@ -2,7 +2,7 @@
  *
  * test_command_request - which commands a mail has, and what an extension is
  *
- * test-objects: runners/command/request.c runners/command/subscribe.c runners/command/verdict.c runners/command/answer.c runners/command/command.c runners/command/notice.c runners/command/held.c
+ * test-objects: runners/command/request.c runners/command/subscribe.c runners/command/verdict.c runners/command/answer.c runners/command/command.c runners/command/notice.c runners/command/held.c runners/command/disabled.c
  */
 #include <check.h>
 #include <string.h>

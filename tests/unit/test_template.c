@@ -100,6 +100,7 @@ static const struct template_value all[] = {
 	{"reason", "reason"}, {"token_address", "dev-confirm+t@example.org"},
 	{"token_reject", "r"}, {"token_discard", "d"}, {"date", "tomorrow"},
 	{"results", "done"}, {"held_items", "one"}, {"held_count", "1"},
+	{"members", "  bob@example.net"},
 	{"help_commands", "help"}, {NULL, NULL},
 };
 
