@@ -35,6 +35,25 @@ check_add(struct check *k, const char *fmt, ...)
 	sbuf_free(&text);
 }
 
+void
+check_warn(struct check *k, const char *fmt, ...)
+{
+	struct sbuf text = {0};
+	va_list ap;
+
+	va_start(ap, fmt);
+	sbuf_vprintf(&text, fmt, ap);
+	va_end(ap);
+	strv_add(&k->warnings, sbuf_str(&text));
+	sbuf_free(&text);
+}
+
+bool
+check_is_root(const struct site *site)
+{
+	return geteuid() == 0 && site->user == NULL;
+}
+
 static void
 add_all(struct check *k, struct conf_errors *errors)
 {
@@ -251,6 +270,28 @@ check_list(struct check *k, const char *name)
 	sbuf_free(&dir);
 }
 
+/* What comes for postmaster goes to the site's owner; where he is postmaster of
+ * a domain of ours, or what has no owners of its own, it comes back. */
+static void
+check_owners(struct check *k, struct lists *lists)
+{
+	const struct strv *owners = &k->site->owners;
+	struct lists_match match = {0};
+	size_t i;
+
+	for (i = 0; i < owners->n; i++) {
+		const char *owner = owners->items[i];
+
+		if (lists_resolve(lists, owner, &match) == 1 &&
+		    (match.role == ROLE_SITE_OWNER ||
+		    (match.role == ROLE_OWNER && match.list->owners.n == 0)))
+			check_warn(k, "%s: owner %s is an address of this "
+			    "site's own: mail to it would come back for ever, "
+			    "so it ends in dead/", k->site->file, owner);
+		lists_match_free(&match);
+	}
+}
+
 static void
 check_lists(struct check *k)
 {
@@ -265,6 +306,8 @@ check_lists(struct check *k)
 		check_add(k, "%s: %s", k->site->lists, strerror(errno));
 	for (i = 0; i < names.n; i++)
 		check_list(k, names.items[i]);
+	if (lists != NULL)
+		check_owners(k, lists);
 	clash_find(&k->clashes, &k->problems);
 	clash_free(&k->clashes);
 	strv_free(&names);
@@ -281,6 +324,8 @@ check_site(struct check *k)
 
 	if (privilege_drop(k->site, &what) == -1)
 		check_add(k, "%s: %s (user:, group:)", what, strerror(errno));
+	if (check_is_root(k->site))
+		check_warn(k, CHECK_ROOT, k->site->file);
 	check_spool(k);
 	if (stat(k->site->run, &st) == 0)
 		check_folder(k, k->site->run, "");
@@ -295,23 +340,33 @@ check_site(struct check *k)
 }
 
 static void
-report(const struct cli *c, const char *file, const struct check *k)
+report_json(const char *file, const struct check *k)
 {
 	struct json j;
+
+	json_begin(&j, stdout);
+	json_object(&j, NULL);
+	json_string(&j, "site_file", file);
+	json_bool(&j, "ok", k->problems.n == 0);
+	json_strings(&j, "problems", &k->problems);
+	json_strings(&j, "warnings", &k->warnings);
+	json_close(&j, '}');
+	json_end(&j);
+}
+
+static void
+report(const struct cli *c, const char *file, const struct check *k)
+{
 	size_t i;
 
 	if (c->is_json) {
-		json_begin(&j, stdout);
-		json_object(&j, NULL);
-		json_string(&j, "site_file", file);
-		json_bool(&j, "ok", k->problems.n == 0);
-		json_array(&j, "problems");
-		for (i = 0; i < k->problems.n; i++)
-			json_string(&j, NULL, k->problems.items[i]);
-		json_close(&j, ']');
-		json_close(&j, '}');
-		json_end(&j);
+		report_json(file, k);
 		return;
+	}
+	for (i = 0; i < k->warnings.n; i++) {
+		fputs("! ", stdout);
+		out_text(stdout, k->warnings.items[i]);
+		putchar('\n');
 	}
 	for (i = 0; i < k->problems.n; i++) {
 		out_text(stdout, k->problems.items[i]);
@@ -347,6 +402,7 @@ check_run(struct cli *c, int argc, char **argv)
 	report(c, file, &k);
 	code = k.problems.n == 0 ? EXIT_OK : EXIT_CONFIG;
 	strv_free(&k.problems);
+	strv_free(&k.warnings);
 	site_free(&k.site);
 	return code;
 }

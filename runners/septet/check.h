@@ -5,6 +5,7 @@
 #ifndef SEPTET_CHECK_H
 #define SEPTET_CHECK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "common/base/strv.h"
@@ -29,10 +30,17 @@ void clash_free(struct clashes *c);
 struct check {
 	struct site *site;
 	struct strv problems;
+	struct strv warnings;   /* what may be meant so */
 	struct clashes clashes;
 };
 
 void check_add(struct check *k, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+void check_warn(struct check *k, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+/* Do we, and so would the runners, work as root?  CHECK_ROOT says so; it wants
+ * the site's file. */
+bool check_is_root(const struct site *site);
+#define CHECK_ROOT "runs as root: no user: in %s"
 
 #endif

@@ -67,17 +67,6 @@ count_members(const struct list *list)
 }
 
 static void
-print_strings(struct json *j, const char *key, const struct strv *v)
-{
-	size_t i;
-
-	json_array(j, key);
-	for (i = 0; i < v->n; i++)
-		json_string(j, NULL, v->items[i]);
-	json_close(j, ']');
-}
-
-static void
 json_count(struct json *j, long long members)
 {
 	if (members == -1)
@@ -129,7 +118,7 @@ ls_json(struct json *j, const char *name, const struct list *list,
 	json_string(j, "list", name);
 	if (list != NULL) {
 		json_count(j, count_members(list));
-		print_strings(j, "owners", &list->owners);
+		json_strings(j, "owners", &list->owners);
 	} else {
 		json_string(j, "error", why);
 	}
@@ -211,7 +200,7 @@ show_strings(struct shower *s, const char *key, const struct strv *v)
 	struct sbuf text = {0};
 
 	if (s->is_json) {
-		print_strings(&s->j, key, v);
+		json_strings(&s->j, key, v);
 		return;
 	}
 	join(v, &text);
@@ -269,7 +258,7 @@ show_roles(struct shower *s, const struct list *list)
 		strv_add(&roles, address.data);
 	}
 	if (s->is_json) {
-		print_strings(&s->j, "roles", &roles);
+		json_strings(&s->j, "roles", &roles);
 	} else {
 		for (size_t i = 1; i < roles.n; i++)
 			show_text(s, i == 1 ? "roles" : "", roles.items[i]);

@@ -173,6 +173,17 @@ json_time(struct json *j, const char *key, int64_t ms)
 }
 
 void
+json_strings(struct json *j, const char *key, const struct strv *v)
+{
+	size_t i;
+
+	json_array(j, key);
+	for (i = 0; i < v->n; i++)
+		json_string(j, NULL, v->items[i]);
+	json_close(j, ']');
+}
+
+void
 json_end(struct json *j)
 {
 	fputc('\n', j->to);

@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 #include "common/base/sbuf.h"
+#include "common/base/strv.h"
 
 #define JSON_DEPTH 8
 
@@ -34,6 +35,8 @@ void json_number(struct json *j, const char *key, long long value);
 void json_bool(struct json *j, const char *key, bool value);
 /* RFC 3339, or null where ms is 0. */
 void json_time(struct json *j, const char *key, int64_t ms);
+/* An array of strings. */
+void json_strings(struct json *j, const char *key, const struct strv *v);
 /* The line end. */
 void json_end(struct json *j);
 /* Append value as a JSON string with its quotes. */

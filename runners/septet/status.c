@@ -11,6 +11,7 @@
 #include "common/base/esc.h"
 #include "common/system/fsutil.h"
 #include "common/system/lock.h"
+#include "runners/septet/check.h"
 #include "runners/septet/counts.h"
 #include "runners/septet/look.h"
 
@@ -18,13 +19,18 @@
 #define STATUS "supervisor.status"
 #define STATUS_MAX ((size_t)1024 * 1024)
 #define EXIT_ATTENTION 1
+/* Lists looked at, and broken ones named. */
+#define LISTS_MAX 10000
+#define BROKEN_SHOWN 10
 
 struct status {
 	struct cli *c;
 	struct json j;
 	bool is_running;
 	struct sbuf text;       /* of the supervisor's file */
+	unsigned long broken;   /* lists */
 	struct strv alarms;
+	struct strv warnings;   /* shown like alarms, but no cause for one */
 };
 
 static void __attribute__((format(printf, 2, 3)))
@@ -37,6 +43,19 @@ alarm_add(struct status *s, const char *fmt, ...)
 	sbuf_vprintf(&text, fmt, ap);
 	va_end(ap);
 	strv_add(&s->alarms, sbuf_str(&text));
+	sbuf_free(&text);
+}
+
+static void __attribute__((format(printf, 2, 3)))
+warning_add(struct status *s, const char *fmt, ...)
+{
+	struct sbuf text = {0};
+	va_list ap;
+
+	va_start(ap, fmt);
+	sbuf_vprintf(&text, fmt, ap);
+	va_end(ap);
+	strv_add(&s->warnings, sbuf_str(&text));
 	sbuf_free(&text);
 }
 
@@ -229,6 +248,53 @@ each_queue(struct status *s)
 		json_close(&s->j, ']');
 }
 
+/* ---- lists -------------------------------------------------------------- */
+
+/* One that is broken takes no mail, and nor do unknown addresses of its domain:
+ * the MTA keeps it all, and nothing here waits that would tell. */
+static void
+look_at_list(struct status *s, const char *name)
+{
+	struct conf_errors errors = {{0}};
+	struct sbuf dir = {0};
+	struct list *list;
+
+	sbuf_printf(&dir, "%s/%s", s->c->site->lists, name);
+	list = list_load(s->c->site, dir.data, &errors);
+	if (list == NULL && s->broken++ < BROKEN_SHOWN)
+		alarm_add(s, "list %s: %s", name, errors.lines.n > 0 ?
+		    errors.lines.items[0] : strerror(errno));
+	list_free(&list);
+	conf_errors_free(&errors);
+	sbuf_free(&dir);
+}
+
+static void
+each_list(struct status *s)
+{
+	struct lists *lists = lists_open(s->c->site);
+	struct strv names = {0};
+	size_t i;
+
+	if (lists == NULL || lists_names(lists, &names) == -1)
+		alarm_add(s, "%s: %s", s->c->site->lists, strerror(errno));
+	for (i = 0; i < names.n && i < LISTS_MAX; i++)
+		look_at_list(s, names.items[i]);
+	if (s->broken > BROKEN_SHOWN)
+		alarm_add(s, "%lu more lists are broken; septet check says why",
+		    s->broken - BROKEN_SHOWN);
+	if (names.n > LISTS_MAX)
+		warning_add(s, "only %d of %zu lists were looked at; septet "
+		    "check looks at all", LISTS_MAX, names.n);
+	if (s->c->is_json)
+		json_number(&s->j, "lists", (long long)names.n);
+	else
+		printf("%-16s%zu\n", "lists", names.n);
+	strv_free(&names);
+	if (lists != NULL)
+		lists_close(&lists);
+}
+
 static void
 check_space(struct status *s)
 {
@@ -250,26 +316,34 @@ check_space(struct status *s)
 }
 
 static void
-print_alarms(struct status *s)
+print_lines(const struct strv *lines, enum out_color color)
 {
 	size_t i;
 
+	out_color(color);
+	for (i = 0; i < lines->n; i++) {
+		fputs("! ", stdout);
+		out_text(stdout, lines->items[i]);
+		putchar('\n');
+	}
+	out_color(OUT_PLAIN);
+}
+
+static void
+print_alarms(struct status *s)
+{
 	if (s->c->is_json) {
-		json_array(&s->j, "alarms");
-		for (i = 0; i < s->alarms.n; i++)
-			json_string(&s->j, NULL, s->alarms.items[i]);
-		json_close(&s->j, ']');
+		json_strings(&s->j, "alarms", &s->alarms);
+		json_strings(&s->j, "warnings", &s->warnings);
 		json_bool(&s->j, "ok", s->alarms.n == 0);
 		return;
 	}
-	out_color(s->alarms.n == 0 ? OUT_GOOD : OUT_BAD);
-	if (s->alarms.n == 0)
-		puts("all is well");
-	for (i = 0; i < s->alarms.n; i++) {
-		fputs("! ", stdout);
-		out_text(stdout, s->alarms.items[i]);
-		putchar('\n');
-	}
+	print_lines(&s->alarms, OUT_BAD);
+	print_lines(&s->warnings, OUT_WARN);
+	if (s->alarms.n > 0)
+		return;
+	out_color(OUT_GOOD);
+	puts(s->warnings.n == 0 ? "all is well" : "all is well but for that");
 	out_color(OUT_PLAIN);
 }
 
@@ -288,6 +362,9 @@ tell(struct status *s)
 	}
 	each_service(s);
 	each_queue(s);
+	each_list(s);
+	if (check_is_root(s->c->site))
+		warning_add(s, CHECK_ROOT, s->c->site->file);
 	check_space(s);
 	print_alarms(s);
 	if (s->c->is_json) {
@@ -311,5 +388,6 @@ status_run(struct cli *c, int argc, char **argv)
 		code = tell(&s);
 	sbuf_free(&s.text);
 	strv_free(&s.alarms);
+	strv_free(&s.warnings);
 	return code;
 }
