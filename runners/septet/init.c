@@ -309,6 +309,7 @@ init_run(struct cli *c, int argc, char **argv)
 {
 	struct init in = {.port = LMTP_PORT};
 	const char *domain = NULL;
+	bool is_owned;
 	struct sbuf owner = {0};
 	const struct cli_option options[] = {
 		{.name = "domain", .value = &domain},
@@ -327,9 +328,14 @@ init_run(struct cli *c, int argc, char **argv)
 		find_build(&in);
 		in.dir = argv[1];
 		sbuf_printf(&owner, "postmaster@%s", in.domain.data);
-		if (in.owner == NULL)
+		is_owned = in.owner != NULL;
+		if (!is_owned)
 			in.owner = owner.data;
 		code = init_site(&in);
+		if (code == 0 && !is_owned)
+			cli_fail(0, "without --owner nobody reads the mail to "
+			    "postmaster@%s; name somebody in %s/septet.yaml",
+			    in.domain.data, in.dir);
 	}
 	sbuf_free(&owner);
 	sbuf_free(&in.domain);

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/mail/address.h"
 #include "runners/septet/septet.h"
 
 struct maps {
@@ -84,24 +83,19 @@ print_list(struct maps *m, const struct list *list)
 	}
 }
 
-/* postmaster of each domain is ours, unless the site's owner reads mail right
- * there: that would go round in a circle. */
+/* postmaster of each domain is ours, also where the site's owner is just that
+ * (septet check warns): mail to owners goes out in its name, and an MTA that
+ * looks senders up would refuse it. */
 static void
 print_postmasters(const struct maps *m)
 {
-	const struct strv *owners = &m->c->site->owners;
 	struct sbuf address = {0};
-	size_t i, k;
+	size_t i;
 
 	for (i = 0; i < m->domains.n; i++) {
 		sbuf_set(&address, "postmaster@");
 		sbuf_adds(&address, m->domains.items[i]);
-		for (k = 0; k < owners->n; k++) {
-			if (address_is_same(owners->items[k], address.data))
-				break;
-		}
-		if (k == owners->n)
-			print_address(m, address.data);
+		print_address(m, address.data);
 	}
 	sbuf_free(&address);
 }
@@ -119,8 +113,9 @@ static void
 print_postfix_head(const struct maps *m)
 {
 	printf("# All addresses of the lists of %s, for Postfix; made by\n"
-	    "# septet maps postfix >/etc/postfix/septet && postfix reload\n"
-	    "# whenever a list comes or goes.  main.cf:\n#\n"
+	    "# septet maps postfix >/etc/postfix/septet.new &&\n"
+	    "#     mv /etc/postfix/septet.new /etc/postfix/septet && postfix "
+	    "reload\n# whenever a list comes or goes.  main.cf:\n#\n"
 	    "#   recipient_delimiter = +\n"
 	    "#   transport_maps = texthash:/etc/postfix/septet\n"
 	    "#   relay_recipient_maps = texthash:/etc/postfix/septet\n"
@@ -134,7 +129,8 @@ static void
 print_exim_head(const struct maps *m)
 {
 	printf("# All addresses of the lists of %s, for Exim; made by\n"
-	    "# septet maps exim >/etc/exim4/septet\n"
+	    "# septet maps exim >/etc/exim4/septet.new && mv "
+	    "/etc/exim4/septet.new /etc/exim4/septet\n"
 	    "# whenever a list comes or goes.  Exim's configuration, a router "
 	    "before that for\n# local users, and a transport:\n#\n"
 	    "#   septet:\n"

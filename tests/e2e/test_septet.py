@@ -157,8 +157,8 @@ def test_init():
         assert "site: %s\n" % DOMAIN in text
         equal(names(site.spool), sorted(site.queues + [
             "msg", "head", "rcpt", "result", "journal"]))
-        equal(site.run("septet", "check").stdout.decode(),
-              site.file + ": no problems\n")
+        equal(site.run("septet", "check").stdout.decode().splitlines()[-1],
+              site.file + ": no problems")
         moved = site.root + "/moved"
         os.rename(site.site, moved)
         site.env["SEPTET_SITE"] = moved + "/septet.yaml"
@@ -192,6 +192,9 @@ def test_init_prints_what_works():
                              capture_output=True, check=True)
         lines = got.stdout.decode().splitlines()
         equal(len(lines), 3)
+        equal(got.stderr.decode(), "septet: without --owner nobody reads the "
+              "mail to postmaster@%s; name somebody in %s/septet.yaml\n" %
+              (DOMAIN, dir))
         env = dict(os.environ, PATH=BIN + ":" + os.environ["PATH"])
         subprocess.run(["sh", "-ec", "\n".join(lines[:2])], env=env,
                        check=True, capture_output=True)
@@ -249,6 +252,42 @@ def test_check_finds_clashes():
         for want in ("list dev-owner@", "list dev+x@",
                      "its address dev-request@", "both have the address ally@"):
             assert any(want in line for line in problems), (want, problems)
+
+
+def test_check_warns_of_an_owner_to_whom_no_mail_comes():
+    with Tool() as site:
+        site.ok("list", "create", "b@b.example.net", "--owner",
+                "a@example.net")
+        text = read(site.file).decode()
+        for owner, is_bad in (("postmaster@" + DOMAIN, True),
+                              ("Postmaster@b.example.net", True),
+                              ("postmaster@example.org", False),
+                              ("dev-owner@" + DOMAIN, False)):
+            put(site.file, text.replace("postmaster@example.org", owner))
+            got = site.json("check")
+            equal([got["ok"], got["problems"]], [True, []])
+            found = [w for w in got["warnings"] if owner in w]
+            equal(len(found), int(is_bad), owner)
+        put(site.file, text.replace("postmaster@example.org",
+                                    "dev-owner@" + DOMAIN))
+        put(site.lists + "/%s/list.yaml" % DEV, "addresses: [%s]\n" % DEV)
+        assert "! %s: owner dev-owner@" % site.file in site.ok("check")
+
+
+def test_root_without_a_user_is_warned():
+    with Tool() as site:
+        if os.getuid() != 0:
+            raise Skip("wants root")
+        line = "runs as root: no user: in " + site.file
+        equal(site.json("check")["warnings"], [line])
+        equal(site.ok("check"), "! %s\n%s: no problems\n" % (line, site.file))
+        got = site.json("status", code=1)
+        equal([got["warnings"], len(got["alarms"])], [[line], 1])
+        assert "! " + line in site.run("septet", "status",
+                                       code=1).stdout.decode()
+        put(site.file, read(site.file).decode() + "user: root\n")
+        equal(site.json("check")["warnings"], [])
+        equal(site.json("status", code=1)["warnings"], [])
 
 
 def test_check_secrets():
@@ -961,6 +1000,13 @@ def test_maps():
             assert want + DOMAIN in keys, want
         assert "c++x-join@b.example.net" in keys
         assert "# domains: %s b.example.net\n" % DOMAIN in text
+        # As config/mta has it.
+        head = text.replace("\n#    ", "")
+        for part in (">/etc/postfix/septet.new && mv "
+                     "/etc/postfix/septet.new /etc/postfix/septet && "
+                     "postfix reload\n",):
+            assert part in head, head
+        assert ">/etc/exim4/septet.new && mv" in site.ok("maps", "exim")
         if shutil.which("postmap"):
             equal(lookup(table, DEV), "lmtp:inet:127.0.0.1:8024")
             equal(lookup(table, "nolist@" + DOMAIN), "")
@@ -972,7 +1018,7 @@ def test_maps():
             "postmaster@example.org", "postmaster@" + DOMAIN))
         text = site.ok("maps", "postfix")
         assert " lmtp:unix:%s/run/lmtp\n" % site.site in text, text
-        assert "\npostmaster@" + DOMAIN not in text
+        assert "\npostmaster@%s lmtp:" % DOMAIN in text, text
         assert "#     socket = " in site.ok("maps", "exim")
 
 
@@ -1000,6 +1046,23 @@ def test_status():
         equal([got["running"], got["ok"], got["alarms"]], [True, True, []])
         equal({s["state"] for s in got["services"]}, {"up"})
         assert "all is well" in site.ok("status")
+        path = site.lists + "/%s/list.yaml" % DEV
+        text = read(path)
+        put(path, "addresses: [%s]\nfrob: 1\n" % DEV)
+        got = site.json("status", code=1)
+        equal([len(got["alarms"]), got["lists"]], [1, 1])
+        want = "list %s: %s:2: unknown key" % (DEV, path)
+        assert got["alarms"][0].startswith(want), got["alarms"]
+        assert "\n! " + want in site.run("septet", "status",
+                                         code=1).stdout.decode()
+        for n in range(12):
+            os.mkdir(site.lists + "/l%d@%s" % (n, DOMAIN))
+        got = site.json("status", code=1)["alarms"]
+        equal(len(got), 11)
+        equal(got[-1], "3 more lists are broken; septet check says why")
+        for n in range(12):
+            os.rmdir(site.lists + "/l%d@%s" % (n, DOMAIN))
+        put(path, text)
         site.drop(b"To: nobody@example.net\n\nx\n")
         wait_for("a dead file", lambda: site.names("inbound", "dead"))
         got = site.json("status", code=1)
