@@ -42,7 +42,8 @@ const struct cli_command cli_commands[] = {
 	    "              Name <address>\n"
 	    "  --skip-bad  leave bad lines out instead of adding nothing\n",
 	    member_add_run, true},
-	{"member ls", "LIST", "the members of a list", NULL, member_ls_run, true},
+	{"member ls", "LIST", "the members of a list", NULL, member_ls_run,
+	    true},
 	{"member set", "LIST ADDRESS KEY=VALUE...", "change a member",
 	    "  status=active|disabled|moderated\n"
 	    "      disabled: gets no posts; moderated: own posts are held\n"
@@ -53,7 +54,8 @@ const struct cli_command cli_commands[] = {
 	{"post", "[--sender ADDRESS] LIST [FILE]",
 	    "send a message to a list",
 	    "  --sender ADDRESS  the envelope's sender; <> for none\n"
-	    "  FILE              the message (standard input)\n", post_run, true},
+	    "  FILE              the message (standard input)\n",
+	    post_run, true},
 	{"queue", "[NAME]", "what is waiting where", NULL, queue_run, true},
 	{"show", "ID [--raw]", "an entry: where it is and what it went through",
 	    "  --raw  the envelope as it stands\n", show_run, true},
