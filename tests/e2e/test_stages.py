@@ -774,7 +774,7 @@ def test_bounce_what_nobody_can_read():
         site.drain("moderation")
         equal(len(site.names("moderation", "later")), 1)
         os.rename(name + ".aside", name)
-        site.offset += 120
+        site.offset += 180      # up to 75 s, and to the minute's end
         site.drain("moderation")
         entry = site.one("moderation", "held")
         equal(entry.all("Rule"), ["unrecognised-bounce action=hold"])
