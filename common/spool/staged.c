@@ -186,7 +186,11 @@ move_item(struct spool *s, const struct decision *d, const struct staged *item)
 	staged_to(item, &to);
 	if (item->link[0] != '\0') {
 		spool_path(&from, "%s/%s", kind_names[item->kind], item->link);
-		return spool_link_or_copy(s->dir, from.s, to.s);
+		rc = spool_link_or_copy(s->dir, from.s, to.s);
+		/* A part that the parent's envelope names and that is not
+		 * there: to wait for it would be for ever.  Whoever claims the
+		 * child finds it missing, and buries it with the reason. */
+		return rc == -1 && errno == ENOENT ? 0 : rc;
 	}
 	staged_from(item, d->queue, d->owner, d->claim, &from);
 	/* The entry's own parts replace what an earlier stage wrote; a child's
